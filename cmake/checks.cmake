@@ -3,11 +3,13 @@
 #
 # The layer check is part of every full build: a forbidden #include fails it.
 file(GLOB_RECURSE idlewatt_checked CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cpp ${PROJECT_SOURCE_DIR}/src/*.hpp
-    ${PROJECT_SOURCE_DIR}/src/*/CMakeLists.txt ${PROJECT_SOURCE_DIR}/apps/*.cpp)
+    ${PROJECT_SOURCE_DIR}/src/*/CMakeLists.txt ${PROJECT_SOURCE_DIR}/apps/*.[ch]pp
+    ${PROJECT_SOURCE_DIR}/tests/*.[ch]pp ${PROJECT_SOURCE_DIR}/bench/*.[ch]pp)
 add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/layers.stamp
     COMMAND ${PROJECT_SOURCE_DIR}/tools/layers ${PROJECT_SOURCE_DIR}
     COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_BINARY_DIR}/layers.stamp
-    DEPENDS ${idlewatt_checked} ${PROJECT_SOURCE_DIR}/tools/layers ${PROJECT_SOURCE_DIR}/tools/includes.table
+    DEPENDS ${idlewatt_checked} ${PROJECT_SOURCE_DIR}/tools/layers
+        ${PROJECT_SOURCE_DIR}/tools/layers.awk ${PROJECT_SOURCE_DIR}/tools/includes.table
     COMMENT "Checking the layers" VERBATIM)
 add_custom_target(layers ALL DEPENDS ${CMAKE_BINARY_DIR}/layers.stamp)
 add_dependencies(programs layers)
