@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// The bus on a NATS server or cluster, through libnats.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/loop.hpp"
+#include "base/result.hpp"
+#include "bus/bus.hpp"
+
+namespace idlewatt::bus {
+
+struct NatsOptions {
+    std::vector<std::string> urls;        // nats://127.0.0.1:4222
+    std::string name;                     // becomes the inbox prefix _INBOX_<name>
+    std::string label;                    // "<name>/<incarnation>" for agents
+    std::string credentials_file;         // JWT and seed; empty: none
+    std::string system_credentials_file;  // for on_departure; empty: none
+    // Reconnects go on for ever, the first within this delay, with jitter.
+    base::Duration reconnect_delay = base::milliseconds(50);
+    base::Duration connect_timeout = base::seconds(5);
+};
+
+// Blocks for at most connect_timeout (called before the loop runs). Retries the library's one in
+// 256 authorisation failures before it believes one.
+[[nodiscard]] base::Result<std::unique_ptr<Bus>> connect_nats(base::Loop& loop,
+                                                              const NatsOptions& options);
+
+}  // namespace idlewatt::bus

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// The engine's in-memory twin. Its answers are a pure function of the request and the position, so
+// a checker can know the right answer without asking it; a resumed answer goes on exactly. It can
+// be made to stall, crash, refuse and lie.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/loop.hpp"
+#include "base/prng.hpp"
+#include "engine/engine.hpp"
+
+namespace idlewatt::engine {
+
+struct MemoryEngineOptions {
+    std::string model = "memory";
+    std::uint32_t slots = 2;
+    std::uint32_t context_tokens = 4096;
+    base::Duration load_time = base::milliseconds(200);
+    base::Duration first_token_time = base::milliseconds(20);
+    base::Duration token_time = base::milliseconds(10);
+    base::Duration kill_time = base::milliseconds(2);
+    // Every n-th piece holds several tokens and names no ids, as engines do; 0: never.
+    std::uint32_t nameless_every = 7;
+};
+
+// The text of token number position of the answer to a request, and how many tokens it has. The
+// whole of what the twin will ever say, open to checkers.
+[[nodiscard]] std::string memory_token_text(std::string_view request_json, std::uint32_t position);
+[[nodiscard]] std::int32_t memory_token_id(std::string_view request_json, std::uint32_t position);
+[[nodiscard]] std::uint32_t memory_answer_tokens(std::string_view request_json);
+[[nodiscard]] std::string memory_answer(std::string_view request_json);
+
+class MemoryEngine final : public Engine {
+  public:
+    MemoryEngine(base::Loop& loop, MemoryEngineOptions options);
+    ~MemoryEngine() override;
+
+    // Faults, for tests and the simulator.
+    void crash();                     // ends by itself, restarts after load_time
+    void set_stalled(bool stalled);   // accepts, says nothing, as after SIGSTOP
+    void set_lying(bool lying);       // says other tokens than the right ones
+    void reject_next(core::Rejected rejection);
+
+    void on_status(std::function<void(const Status&)> on_status) override;
+    void start() override;
+    void kill(std::function<void()> gone) override;
+    StreamId generate(const Generation& generation, StreamHandler handler) override;
+    void cancel(StreamId stream) override;
+    void set_paused(StreamId stream, bool paused) override;
+    [[nodiscard]] base::Duration cpu_time() const override;
+
+  private:
+    struct Implementation;
+    std::shared_ptr<Implementation> impl_;
+};
+
+}  // namespace idlewatt::engine

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// HTTP/1.1 for the gateway: whole requests in, whole or streamed responses out. Hides Boost.Beast.
+// The server never decides: the handler does, and answers by request id.
+//
+// Lifecycle: listen() starts it, destruction closes every connection. Threads: the loop given at
+// construction.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+namespace idlewatt::http {
+
+inline constexpr std::size_t body_bytes_max = 16 * 1024 * 1024;
+inline constexpr std::size_t header_bytes_max = 16 * 1024;
+inline constexpr std::size_t connections_max = 4096;
+// A request's head and body must arrive within this time; idle keep-alive connections get longer.
+inline constexpr base::Duration read_timeout = base::seconds(30);
+inline constexpr base::Duration idle_timeout = base::seconds(120);
+
+enum class RequestId : std::uint64_t {};
+
+using Headers = std::map<std::string, std::string, std::less<>>;  // names in lower case
+
+struct Request {
+    RequestId id{};
+    std::string method;
+    std::string target;  // path and query, at most 8 KiB
+    Headers headers;
+    std::string body;
+};
+
+struct Response {
+    int status = 200;
+    Headers headers;  // content-type, retry-after …; length and connection are the server's
+    std::string body;
+};
+
+struct Handler {
+    std::function<void(Request)> on_request;
+    // The client closed the connection before the answer ended. Last word on this id.
+    std::function<void(RequestId)> on_gone;
+    // Of a streamed response: how many of the bytes given to write() are with the kernel.
+    std::function<void(RequestId, std::uint64_t written_bytes)> on_written;
+};
+
+class Server {
+  public:
+    virtual ~Server() = default;
+
+    virtual void set_handler(Handler handler) = 0;
+
+    // The whole answer.
+    virtual void respond(RequestId request, Response response) = 0;
+    // An answer in parts (chunked). The body of response, if any, is the first part.
+    virtual void begin(RequestId request, Response response) = 0;
+    // Never blocks; the caller watches on_written and keeps what it gives bounded.
+    virtual void write(RequestId request, std::string bytes) = 0;
+    virtual void end(RequestId request) = 0;
+    // Breaks the connection off, so that the client sees that the answer is not whole.
+    virtual void abort(RequestId request) = 0;
+    // All calls for an id that is gone or ended have no effect.
+};
+
+}  // namespace idlewatt::http

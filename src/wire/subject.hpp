@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// The names of conversations on the bus. A car may publish only below out, announce and receipts
+// of its own name, and may subscribe only to in and order of its own name.
+//
+//   iw.<cell>.v.<vehicle>.announce                                 car ▶ gateways, coordinator
+//   iw.<cell>.v.<vehicle>.receipts                                 car ▶ coordinator (request)
+//   iw.<cell>.v.<vehicle>.order.signal                             gateway ▶ car (request)
+//   iw.<cell>.v.<vehicle>.in.<incarnation>.<attempt>               gateway ▶ car
+//   iw.<cell>.v.<vehicle>.out.<gateway>.<incarnation>.<attempt>    car ▶ one gateway
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/id.hpp"
+
+namespace idlewatt::wire {
+
+struct Subjects {
+    std::string cell;
+
+    [[nodiscard]] std::string announce(const core::VehicleId& vehicle) const;
+    [[nodiscard]] std::string receipts(const core::VehicleId& vehicle) const;
+    [[nodiscard]] std::string signal_order(const core::VehicleId& vehicle) const;
+    [[nodiscard]] std::string in(const core::VehicleId& vehicle, core::Incarnation incarnation,
+                                 const core::AttemptId& attempt) const;
+    [[nodiscard]] std::string out(const core::VehicleId& vehicle, const core::GatewayId& gateway,
+                                  core::Incarnation incarnation,
+                                  const core::AttemptId& attempt) const;
+
+    // For subscriptions.
+    [[nodiscard]] std::string all_announcements() const;
+    [[nodiscard]] std::string all_receipts() const;
+    [[nodiscard]] std::string all_in(const core::VehicleId& vehicle,
+                                     core::Incarnation incarnation) const;
+    [[nodiscard]] std::string all_out(const core::GatewayId& gateway) const;
+
+    // What a car's credentials allow; its inbox is _INBOX_<vehicle>.>
+    [[nodiscard]] std::vector<std::string> vehicle_may_publish(
+        const core::VehicleId& vehicle) const;
+    [[nodiscard]] std::vector<std::string> vehicle_may_subscribe(
+        const core::VehicleId& vehicle) const;
+};
+
+// Who speaks, from the subject: the server has checked it against the credentials.
+struct OutAddress {
+    core::VehicleId vehicle;
+    core::Incarnation incarnation;
+    core::AttemptId attempt;
+};
+[[nodiscard]] std::optional<OutAddress> parse_out(std::string_view subject);
+[[nodiscard]] std::optional<core::AttemptId> parse_in(std::string_view subject);
+// The vehicle of an announce or receipts subject.
+[[nodiscard]] std::optional<core::VehicleId> parse_vehicle(std::string_view subject);
+
+}  // namespace idlewatt::wire
