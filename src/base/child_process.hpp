@@ -20,15 +20,15 @@ namespace idlewatt::base {
 struct SpawnOptions {
     std::vector<std::string> argv;  // argv[0] is looked for on PATH
     // Added to (or replacing) the parent's environment. The place for secrets; argv is not.
-    std::vector<std::pair<std::string, std::string>> environment;
+    std::vector<std::pair<std::string, std::string>> environment{};
     // Descriptors that the child gets under the given numbers; all others are closed.
-    std::vector<std::pair<int, int>> descriptors;  // child's number, ours
-    std::string output_file;                       // stdout and stderr appended; empty: inherited
-    bool dies_with_parent = true;                  // SIGKILL when the parent's process ends
+    std::vector<std::pair<int, int>> descriptors{};  // child's number, ours
+    std::string output_file{};                       // stdout and stderr appended; empty: inherited
+    bool dies_with_parent = true;                    // SIGKILL when the parent's process ends
 };
 
 class ChildProcess {
-  public:
+public:
     // Exit code as a shell gives it: 0..255, or 128 + signal.
     using OnExit = std::function<void(int code)>;
 
@@ -44,7 +44,7 @@ class ChildProcess {
     // No effect once it has ended. Uses a pidfd: never hits a stranger with a reused number.
     void signal(int number);
 
-  private:
+private:
     struct Implementation;
     explicit ChildProcess(std::unique_ptr<Implementation> impl);
     std::unique_ptr<Implementation> impl_;
