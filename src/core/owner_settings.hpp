@@ -14,6 +14,8 @@ struct OwnerSettings {
     double power_limit_w = 300.0;   // what compute may draw when all is well
     // After a recall the car stays away from work at least this long.
     base::Duration reentry_delay = base::seconds(60);
+    // After a drain the car stays away at least this long, however fast the reason goes.
+    base::Duration drain_dwell = base::seconds(60);
 };
 
 }  // namespace idlewatt::core
