@@ -10,8 +10,8 @@
 # WITHOUT names modules that must not get into the program, not even by way of others.
 #
 #   idlewatt_test(bus_conformance SOURCES a.cpp USES bus LIBRARIES ... [LABELS integration] [TIMEOUT s] [PROGRAMS idlewatt])
-set_property(GLOBAL PROPERTY IDLEWATT_PROGRAMS "")
 add_custom_target(programs)
+add_custom_target(benchmarks)
 
 # Sets OUT to the modules of the list that are not in this build (yet).
 function(idlewatt_missing OUT)
@@ -124,6 +124,25 @@ function(idlewatt_test NAME)
     endforeach()
     add_test(NAME ${NAME} COMMAND ${NAME}_test)
     set_tests_properties(${NAME} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+    if(NOT "fast" IN_LIST arg_LABELS)
+        # Real processes and time-outs: on two cores nothing else runs beside it.
+        set_tests_properties(${NAME} PROPERTIES PROCESSORS 2)
+    endif()
+endfunction()
+
+#   idlewatt_bench(bus SOURCES bus_bench.cpp USES bus LIBRARIES ...)
+function(idlewatt_bench NAME)
+    cmake_parse_arguments(arg "" "" "SOURCES;USES;LIBRARIES" ${ARGN})
+    idlewatt_left_out(skip "Benchmark '${NAME}'" ${arg_USES})
+    if(skip)
+        return()
+    endif()
+    add_executable(${NAME}_bench ${arg_SOURCES})
+    set_target_properties(${NAME}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+    idlewatt_link(${NAME}_bench PRIVATE USES ${arg_USES} LIBRARIES ${arg_LIBRARIES} benchmark)
+    find_library(IDLEWATT_BENCHMARK_MAIN benchmark_main REQUIRED)
+    target_link_libraries(${NAME}_bench PRIVATE ${IDLEWATT_BENCHMARK_MAIN})
+    add_dependencies(benchmarks ${NAME}_bench)
 endfunction()
 
 # Sets OUT to all modules that the given ones bring along.

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Idlewatt Authors
+#
+# Entry points for people and machines; CMake does the building. `make help` lists them.
+# Everything that is not an answer goes to stderr, so that `make demo DEMO_ARGS=--json | ...` reads clean data.
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo build test bench lint soak clean
+
+tree := build/release
+# A file with Asio and Beast takes about 750 MB of memory to compile: no more jobs than fit.
+jobs ?= $(shell awk -v cpus=$$(nproc) '/MemAvailable/ { fit = int($$2 / 900000) } \
+	END { print fit < 1 ? 1 : fit < cpus ? fit : cpus }' /proc/meminfo)
+DEMO_ARGS ?=
+
+help:
+	@echo 'make demo [DEMO_ARGS="..."]   set up, build and run a fleet on this machine (idlewatt demo --help)'
+	@echo 'make build                    the programs: $(tree)/bin/idlewatt, $(tree)/bin/idlewatt-agent'
+	@echo 'make test                     set up, build all, check the style, run the tests'
+	@echo 'make soak                     the long tests'
+	@echo 'make bench                    the benchmarks'
+	@echo 'make lint                     clang-format, clang-tidy, self-contained headers'
+	@echo 'make clean                    remove build/'
+	@echo 'jobs=N limits parallel compilers (now $(jobs)).'
+
+demo: build
+	@exec $(tree)/bin/idlewatt demo $(DEMO_ARGS)
+
+build:
+	@exec 1>&2; tools/setup demo; tools/configure $(tree); \
+		cmake --build $(tree) --target programs -j $(jobs)
+
+test:
+	@tools/setup test
+	@tools/configure $(tree) IDLEWATT_TESTS
+	@cmake --build $(tree) -j $(jobs)
+	@tools/tidy
+	@ctest --test-dir $(tree) --output-on-failure --no-tests=error -LE soak -j $$(nproc)
+
+soak:
+	@tools/setup test
+	@tools/configure $(tree) IDLEWATT_TESTS
+	@cmake --build $(tree) -j $(jobs)
+	@ctest --test-dir $(tree) --output-on-failure --no-tests=error -L soak
+
+bench:
+	@tools/setup bench
+	@tools/configure $(tree) IDLEWATT_BENCH
+	@cmake --build $(tree) --target benchmarks -j $(jobs)
+	@for program in $(tree)/bench/*_bench; do echo "== $$program"; $$program; done
+
+lint:
+	@tools/setup lint
+	@tools/configure $(tree) IDLEWATT_TESTS
+	@tools/lint $(tree) $(jobs)
+
+clean:
+	@rm -rf build
