@@ -33,7 +33,7 @@ struct CallHandler {
 
 // Destroying it hangs up without a further callback.
 class Exchange {
-  public:
+public:
     virtual ~Exchange() = default;
 };
 

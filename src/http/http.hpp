@@ -3,8 +3,13 @@
 // HTTP/1.1 for the gateway: whole requests in, whole or streamed responses out. Hides Boost.Beast.
 // The server never decides: the handler does, and answers by request id.
 //
-// Lifecycle: listen() starts it, destruction closes every connection. Threads: the loop given at
-// construction.
+// Lifecycle: listen() starts it, destruction closes every connection without a further callback of
+// the handler. Threads: the loop given at construction; the handler is only called from a task of
+// that loop, never inside a call of the server, and may call or destroy the server.
+//
+// The server answers by itself, in plain text, what never reaches the handler: 400 (not HTTP), 408
+// (too slow), 413 (body), 414 (target), 417, 431 (head), 501 (transfer coding), 503 (too many
+// connections).
 #pragma once
 
 #include <cstdint>
@@ -21,10 +26,17 @@ namespace idlewatt::http {
 
 inline constexpr std::size_t body_bytes_max = 16 * 1024 * 1024;
 inline constexpr std::size_t header_bytes_max = 16 * 1024;
+inline constexpr std::size_t target_bytes_max = 8 * 1024;
 inline constexpr std::size_t connections_max = 4096;
+// Of all bodies that are being received at one time; above it 503.
+inline constexpr std::size_t receiving_bytes_max = 512 * 1024 * 1024;
+// Kept of what a client sends ahead while it waits for an answer; above it nothing more is read.
+inline constexpr std::size_t ahead_bytes_max = 64 * 1024;
 // A request's head and body must arrive within this time; idle keep-alive connections get longer.
 inline constexpr base::Duration read_timeout = base::seconds(30);
 inline constexpr base::Duration idle_timeout = base::seconds(120);
+// A whole or ended answer of which the client takes nothing for this long is given up.
+inline constexpr base::Duration drain_timeout = base::seconds(30);
 
 enum class RequestId : std::uint64_t {};
 
@@ -33,8 +45,8 @@ using Headers = std::map<std::string, std::string, std::less<>>;  // names in lo
 struct Request {
     RequestId id{};
     std::string method;
-    std::string target;  // path and query, at most 8 KiB
-    Headers headers;
+    std::string target;  // path and query, at most target_bytes_max, as sent (not decoded)
+    Headers headers;     // a repeated name: the values joined by ", "
     std::string body;
 };
 
@@ -46,14 +58,18 @@ struct Response {
 
 struct Handler {
     std::function<void(Request)> on_request;
-    // The client closed the connection before the answer ended. Last word on this id.
+    // The client closed the connection, or its sending half, before the answer was with the kernel.
+    // Last word on this id. Never after respond() or abort(); after end() it means that the rest of
+    // the stream did not get out.
     std::function<void(RequestId)> on_gone;
-    // Of a streamed response: how many of the bytes given to write() are with the kernel.
+    // Of a streamed response: how many of the bytes given to write() since begin() are with the
+    // kernel. Grows; comes after end() too, until all are there. The body of begin() is not
+    // counted.
     std::function<void(RequestId, std::uint64_t written_bytes)> on_written;
 };
 
 class Server {
-  public:
+public:
     virtual ~Server() = default;
 
     virtual void set_handler(Handler handler) = 0;
@@ -67,7 +83,8 @@ class Server {
     virtual void end(RequestId request) = 0;
     // Breaks the connection off, so that the client sees that the answer is not whole.
     virtual void abort(RequestId request) = 0;
-    // All calls for an id that is gone or ended have no effect.
+    // All calls for an id that is gone or ended have no effect. A HEAD request is answered like a
+    // GET; the server leaves out the body.
 };
 
 }  // namespace idlewatt::http

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // The server's in-memory twin with the client's side on the same loop: for the simulator and fast
-// tests.
+// tests. Every request is a connection of its own; nothing stands between the two sides, so what
+// the client has read is what the server has written.
+//
+// Lifecycle: destruction breaks every open answer off (on_end(false), in a later task).
 #pragma once
 
 #include <functional>
@@ -21,7 +24,7 @@ struct ClientHandler {
 };
 
 class MemoryServer final : public Server {
-  public:
+public:
     explicit MemoryServer(base::Loop& loop);
     ~MemoryServer() override;
 
@@ -40,7 +43,7 @@ class MemoryServer final : public Server {
     void end(RequestId request) override;
     void abort(RequestId request) override;
 
-  private:
+private:
     struct Implementation;
     std::shared_ptr<Implementation> impl_;
 };
