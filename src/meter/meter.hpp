@@ -15,7 +15,7 @@ struct Energy {
 };
 
 class Meter {
-  public:
+public:
     virtual ~Meter() = default;
 
     // Energy of this much CPU time of the engine.

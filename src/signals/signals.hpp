@@ -17,7 +17,7 @@
 namespace idlewatt::signals {
 
 class SignalSource {
-  public:
+public:
     using OnReading = std::function<void(core::SignalId, core::SignalReading)>;
 
     virtual ~SignalSource() = default;
