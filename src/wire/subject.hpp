@@ -8,6 +8,7 @@
 //   iw.<cell>.v.<vehicle>.order.signal                             gateway ▶ car (request)
 //   iw.<cell>.v.<vehicle>.in.<incarnation>.<attempt>               gateway ▶ car
 //   iw.<cell>.v.<vehicle>.out.<gateway>.<incarnation>.<attempt>    car ▶ one gateway
+//   iw.<cell>.coordinator.totals                                   anyone ▶ coordinator (request)
 #pragma once
 
 #include <optional>
@@ -30,6 +31,7 @@ struct Subjects {
     [[nodiscard]] std::string out(const core::VehicleId& vehicle, const core::GatewayId& gateway,
                                   core::Incarnation incarnation,
                                   const core::AttemptId& attempt) const;
+    [[nodiscard]] std::string coordinator_totals() const;
 
     // For subscriptions.
     [[nodiscard]] std::string all_announcements() const;

@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// Messages between roles as bytes and back. Hides protobuf (api/wire.proto). Decoding is for bytes
-// from strangers: it checks every bound and enumerator and never allocates more than the input
-// justifies. Pure; any thread.
+// Messages between roles as bytes and back. Hides protobuf (api/wire.proto, which names every
+// bound). Decoding is for bytes from strangers: it checks every bound and enumerator and never
+// allocates more than the input justifies. Encoding does not check: a value out of bounds is
+// refused by the other side; only texts of errors are cut to fit. Pure; any thread.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
 #include "core/core.hpp"
 
 namespace idlewatt::wire {
+
+inline constexpr std::uint32_t piece_tokens_max = 65'536;
+inline constexpr std::size_t piece_text_bytes_max = core::message_part_bytes_max;
+inline constexpr std::size_t resume_segments_max = 131'072;
+inline constexpr std::uint32_t resume_tokens_max = 4'194'304;
+inline constexpr std::size_t error_text_bytes_max = 4096;
+inline constexpr std::size_t receipt_bytes_max = 4096;
+inline constexpr std::size_t signature_bytes_max = 128;
 
 [[nodiscard]] std::string encode(const core::Announcement& announcement);
 [[nodiscard]] base::Result<core::Announcement> decode_announcement(std::string_view bytes);
@@ -45,6 +55,16 @@ struct ReceiptsAnswer {
 };
 [[nodiscard]] std::string encode(const ReceiptsAnswer& answer);
 [[nodiscard]] base::Result<ReceiptsAnswer> decode_receipts_answer(std::string_view bytes);
+
+// What a cell's store holds, as the coordinator answers it to an empty request.
+struct Totals {
+    std::uint64_t receipts = 0;
+    std::uint64_t generated_tokens = 0;
+    std::uint64_t acknowledged_tokens = 0;
+    friend bool operator==(const Totals&, const Totals&) = default;
+};
+[[nodiscard]] std::string encode(const Totals& totals);
+[[nodiscard]] base::Result<Totals> decode_totals(std::string_view bytes);
 
 // An order to a car whose signals are scripted: hold these values. nullopt: missing.
 struct SignalOverride {

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// Closed lists of core against the stable numbers of api/wire.proto: the order in core may change,
+// the numbers may not. Only for the sources and tests of this module.
+#pragma once
+
+#include <optional>
+
+#include "core/core.hpp"
+#include "wire.pb.h"
+
+namespace idlewatt::wire {
+
+[[nodiscard]] v1::Reason to_wire(core::Reason reason);
+[[nodiscard]] v1::FinishReason to_wire(core::FinishReason reason);
+[[nodiscard]] v1::AttemptEnd to_wire(core::AttemptEnd end);
+[[nodiscard]] v1::Signal to_wire(core::SignalId signal);
+
+// nullopt: a number that this version does not know, or unspecified.
+[[nodiscard]] std::optional<core::Reason> from_wire(v1::Reason reason);
+[[nodiscard]] std::optional<core::FinishReason> from_wire(v1::FinishReason reason);
+[[nodiscard]] std::optional<core::AttemptEnd> from_wire(v1::AttemptEnd end);
+[[nodiscard]] std::optional<core::SignalId> from_wire(v1::Signal signal);
+
+}  // namespace idlewatt::wire

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "wire/subject.hpp"
+
+#include <array>
+#include <charconv>
+
+#include "base/assert.hpp"
+
+namespace idlewatt::wire {
+
+namespace {
+
+std::string of_vehicle(const std::string& cell, std::string_view vehicle, std::string_view rest) {
+    IDLEWATT_ASSERT(core::is_id(cell));
+    std::string subject;
+    subject.reserve(8 + cell.size() + vehicle.size() + rest.size());
+    subject.append("iw.").append(cell).append(".v.").append(vehicle).append(".").append(rest);
+    return subject;
+}
+
+// Ids reach subjects only checked: a dot or a wildcard in one would change who hears it.
+const std::string& token(const std::string& id) {
+    IDLEWATT_ASSERT(core::is_id(id));
+    return id;
+}
+
+constexpr std::size_t tokens_max = 8;
+
+struct Tokens {
+    std::array<std::string_view, tokens_max> text;
+    std::size_t count = 0;
+};
+
+// nullopt when it is no subject of a vehicle: iw.<cell>.v.<vehicle>.<kind>[.…]
+std::optional<Tokens> split(std::string_view subject) {
+    Tokens tokens;
+    while (true) {
+        if (tokens.count == tokens_max)
+            return std::nullopt;
+        const std::size_t dot = subject.find('.');
+        tokens.text.at(tokens.count++) = subject.substr(0, dot);
+        if (dot == std::string_view::npos)
+            break;
+        subject.remove_prefix(dot + 1);
+    }
+    if (tokens.count < 5 || tokens.text[0] != "iw" || tokens.text[2] != "v")
+        return std::nullopt;
+    if (!core::is_id(tokens.text[1]) || !core::is_id(tokens.text[3]))
+        return std::nullopt;
+    return tokens;
+}
+
+std::optional<core::Incarnation> parse_incarnation(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size())
+        return std::nullopt;
+    if (text.size() > 1 && text.front() == '0')
+        return std::nullopt;
+    return core::Incarnation(value);
+}
+
+}  // namespace
+
+std::string Subjects::announce(const core::VehicleId& vehicle) const {
+    return of_vehicle(cell, token(vehicle.value), "announce");
+}
+
+std::string Subjects::receipts(const core::VehicleId& vehicle) const {
+    return of_vehicle(cell, token(vehicle.value), "receipts");
+}
+
+std::string Subjects::signal_order(const core::VehicleId& vehicle) const {
+    return of_vehicle(cell, token(vehicle.value), "order.signal");
+}
+
+std::string Subjects::in(const core::VehicleId& vehicle, core::Incarnation incarnation,
+                         const core::AttemptId& attempt) const {
+    return of_vehicle(cell, token(vehicle.value),
+                      "in." + std::to_string(incarnation.value) + "." + token(attempt.value));
+}
+
+std::string Subjects::out(const core::VehicleId& vehicle, const core::GatewayId& gateway,
+                          core::Incarnation incarnation, const core::AttemptId& attempt) const {
+    return of_vehicle(cell, token(vehicle.value),
+                      "out." + token(gateway.value) + "." + std::to_string(incarnation.value) +
+                          "." + token(attempt.value));
+}
+
+std::string Subjects::coordinator_totals() const {
+    IDLEWATT_ASSERT(core::is_id(cell));
+    return "iw." + cell + ".coordinator.totals";
+}
+
+std::string Subjects::all_announcements() const {
+    return of_vehicle(cell, "*", "announce");
+}
+
+std::string Subjects::all_receipts() const {
+    return of_vehicle(cell, "*", "receipts");
+}
+
+std::string Subjects::all_in(const core::VehicleId& vehicle, core::Incarnation incarnation) const {
+    return of_vehicle(cell, token(vehicle.value), "in." + std::to_string(incarnation.value) + ".*");
+}
+
+std::string Subjects::all_out(const core::GatewayId& gateway) const {
+    return of_vehicle(cell, "*", "out." + token(gateway.value) + ".*.*");
+}
+
+std::vector<std::string> Subjects::vehicle_may_publish(const core::VehicleId& vehicle) const {
+    return {announce(vehicle), receipts(vehicle), of_vehicle(cell, token(vehicle.value), "out.>")};
+}
+
+std::vector<std::string> Subjects::vehicle_may_subscribe(const core::VehicleId& vehicle) const {
+    return {of_vehicle(cell, token(vehicle.value), "in.>"),
+            of_vehicle(cell, token(vehicle.value), "order.>"),
+            "_INBOX_" + token(vehicle.value) + ".>"};
+}
+
+std::optional<OutAddress> parse_out(std::string_view subject) {
+    const std::optional<Tokens> tokens = split(subject);
+    if (!tokens || tokens->count != 8 || tokens->text[4] != "out")
+        return std::nullopt;
+    const std::optional<core::Incarnation> incarnation = parse_incarnation(tokens->text[6]);
+    if (!incarnation || !core::is_id(tokens->text[5]) || !core::is_id(tokens->text[7])) {
+        return std::nullopt;
+    }
+    return OutAddress{core::VehicleId(std::string(tokens->text[3])), *incarnation,
+                      core::AttemptId(std::string(tokens->text[7]))};
+}
+
+std::optional<core::AttemptId> parse_in(std::string_view subject) {
+    const std::optional<Tokens> tokens = split(subject);
+    if (!tokens || tokens->count != 7 || tokens->text[4] != "in")
+        return std::nullopt;
+    if (!parse_incarnation(tokens->text[5]) || !core::is_id(tokens->text[6]))
+        return std::nullopt;
+    return core::AttemptId(std::string(tokens->text[6]));
+}
+
+std::optional<core::VehicleId> parse_vehicle(std::string_view subject) {
+    const std::optional<Tokens> tokens = split(subject);
+    if (!tokens || tokens->count != 5)
+        return std::nullopt;
+    if (tokens->text[4] != "announce" && tokens->text[4] != "receipts")
+        return std::nullopt;
+    return core::VehicleId(std::string(tokens->text[3]));
+}
+
+}  // namespace idlewatt::wire

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// The conversation about one attempt. FromCar with a Piece is the hot path: one a token.
+#include "wire.pb.h"
+#include "wire/checks.hpp"
+#include "wire/enums.hpp"
+#include "wire/wire.hpp"
+
+namespace idlewatt::wire {
+
+namespace {
+
+constexpr Bounds to_car_bounds{"ToCar", core::message_part_bytes_max + 4096, 8};
+constexpr Bounds from_car_bounds{"FromCar", 1024 * 1024, 8};
+
+static_assert(piece_tokens_max * 10ULL + piece_text_bytes_max + 4096 <= from_car_bounds.bytes_max,
+              "a piece within its bounds fits, at ten bytes for a negative token id");
+
+// ── gateway to car ──────────────────────────────────────────────────────────────────────────────
+
+struct ToCarWriter {
+    v1::ToCar& out;
+
+    void operator()(const core::Open& open) const {
+        v1::Open& message = *out.mutable_open();
+        message.set_gateway(open.gateway.value);
+        message.set_parts(open.parts);
+        message.set_work_bytes(open.work_bytes);
+        message.set_part(open.part);
+    }
+    void operator()(const core::Body& body) const {
+        out.mutable_body()->set_index(body.index);
+        out.mutable_body()->set_part(body.part);
+    }
+    void operator()(const core::Ack& ack) const { out.mutable_ack()->set_sequence(ack.sequence); }
+    void operator()(const core::Resend& resend) const {
+        out.mutable_resend()->set_from(resend.from);
+    }
+    void operator()(const core::Cancel&) const { out.mutable_cancel(); }
+};
+
+core::ToCar read_open(v1::Open& message, Checks& checks) {
+    checks.id("open.gateway", message.gateway());
+    checks.number("open.parts", message.parts(), 1, core::work_parts_max);
+    checks.number("open.work_bytes", message.work_bytes(), 1, core::work_bytes_max);
+    checks.number("open.part's length", message.part().size(), 1, core::message_part_bytes_max);
+    checks.number("open.work_bytes", message.work_bytes(), message.part().size(),
+                  message.parts() * std::uint64_t{core::message_part_bytes_max});
+    return core::Open{core::GatewayId(std::move(*message.mutable_gateway())), message.parts(),
+                      message.work_bytes(), std::move(*message.mutable_part())};
+}
+
+core::ToCar read_body(v1::Body& message, Checks& checks) {
+    checks.number("body.index", message.index(), 1, core::work_parts_max - 1);
+    checks.number("body.part's length", message.part().size(), 1, core::message_part_bytes_max);
+    return core::Body{message.index(), std::move(*message.mutable_part())};
+}
+
+// ── car to gateway ──────────────────────────────────────────────────────────────────────────────
+
+struct FromCarWriter {
+    v1::FromCar& out;
+
+    void operator()(const core::Piece& piece) const {
+        v1::Piece& message = *out.mutable_piece();
+        message.mutable_ids()->Add(piece.ids.begin(), piece.ids.end());
+        message.set_text(piece.text);
+        message.set_token_count(piece.token_count);
+    }
+    void operator()(const core::Finished& finished) const {
+        v1::Finished& message = *out.mutable_finished();
+        message.set_reason(to_wire(finished.reason));
+        message.set_prompt_tokens(finished.prompt_tokens);
+        message.set_generated_tokens(finished.generated_tokens);
+        message.set_cached_tokens(finished.cached_tokens);
+    }
+    void operator()(const core::Rejected& rejected) const {
+        out.mutable_rejected()->set_http_status(rejected.http_status);
+        out.mutable_rejected()->set_message(
+            std::string(cut_to_fit(rejected.message, error_text_bytes_max)));
+    }
+    void operator()(const core::Yielded& yielded) const {
+        out.mutable_yielded()->set_reason(to_wire(yielded.reason));
+    }
+    void operator()(const core::Numbered& numbered) const {
+        out.set_sequence(numbered.sequence);
+        std::visit(*this, numbered.content);
+    }
+    void operator()(const core::Refused& refused) const {
+        out.mutable_refused()->set_reason(to_wire(refused.reason));
+        out.mutable_refused()->set_busy(refused.busy);
+    }
+    void operator()(const core::Alive& alive) const {
+        out.mutable_alive()->set_parts_received(alive.parts_received);
+        out.mutable_alive()->set_last_sequence(alive.last_sequence);
+    }
+};
+
+core::Piece read_piece(v1::Piece& message, Checks& checks) {
+    const auto ids = static_cast<std::size_t>(message.ids_size());
+    checks.number("piece.token_count", message.token_count(), 0, piece_tokens_max);
+    checks.that(ids == 0 || ids == message.token_count(), "piece.ids",
+                "as many as token_count, or none");
+    checks.number("piece.text's length", message.text().size(), 0, piece_text_bytes_max);
+    return core::Piece{core::TokenIds(message.ids().begin(), message.ids().end()),
+                       std::move(*message.mutable_text()), message.token_count()};
+}
+
+core::Finished read_finished(const v1::Finished& message, Checks& checks) {
+    const std::optional<core::FinishReason> reason = from_wire(message.reason());
+    checks.that(reason.has_value(), "finished.reason", "stop or length");
+    return core::Finished{reason.value_or(core::FinishReason::stop), message.prompt_tokens(),
+                          message.generated_tokens(), message.cached_tokens()};
+}
+
+core::Rejected read_rejected(v1::Rejected& message, Checks& checks) {
+    checks.number("rejected.http_status", message.http_status(), 400, 499);
+    checks.number("rejected.message's length", message.message().size(), 0, error_text_bytes_max);
+    return core::Rejected{message.http_status(), std::move(*message.mutable_message())};
+}
+
+core::Reason read_reason(v1::Reason found, Checks& checks) {
+    const std::optional<core::Reason> reason = from_wire(found);
+    checks.that(reason.has_value(), "reason", "one of api/reasons.toml");
+    return reason.value_or(core::Reason::unreachable);
+}
+
+}  // namespace
+
+std::string encode(const core::ToCar& message) {
+    v1::ToCar out;
+    std::visit(ToCarWriter{out}, message);
+    return out.SerializeAsString();
+}
+
+base::Result<core::ToCar> decode_to_car(std::string_view bytes) {
+    v1::ToCar in;
+    if (base::Result<void> parsed = parse(in, bytes, to_car_bounds); !parsed) {
+        return tl::unexpected(parsed.error());
+    }
+    Checks checks(to_car_bounds.message);
+    core::ToCar message;
+    switch (in.content_case()) {
+        case v1::ToCar::kOpen:
+            message = read_open(*in.mutable_open(), checks);
+            break;
+        case v1::ToCar::kBody:
+            message = read_body(*in.mutable_body(), checks);
+            break;
+        case v1::ToCar::kAck:
+            message = core::Ack{in.ack().sequence()};
+            break;
+        case v1::ToCar::kResend:
+            checks.number("resend.from", in.resend().from(), 1, UINT64_MAX);
+            message = core::Resend{in.resend().from()};
+            break;
+        case v1::ToCar::kCancel:
+            message = core::Cancel{};
+            break;
+        case v1::ToCar::CONTENT_NOT_SET:
+            checks.that(false, "content", "one of its kinds");
+    }
+    if (!checks.ok())
+        return checks.error();
+    return message;
+}
+
+std::string encode(const core::FromCar& message) {
+    v1::FromCar out;
+    std::visit(FromCarWriter{out}, message);
+    return out.SerializeAsString();
+}
+
+base::Result<core::FromCar> decode_from_car(std::string_view bytes) {
+    v1::FromCar in;
+    if (base::Result<void> parsed = parse(in, bytes, from_car_bounds); !parsed) {
+        return tl::unexpected(parsed.error());
+    }
+    Checks checks(from_car_bounds.message);
+    bool numbered = true;
+    core::FromCar message = core::Numbered{in.sequence(), {}};
+    auto& content = std::get<core::Numbered>(message).content;
+    switch (in.content_case()) {
+        case v1::FromCar::kPiece:
+            content = read_piece(*in.mutable_piece(), checks);
+            break;
+        case v1::FromCar::kFinished:
+            content = read_finished(in.finished(), checks);
+            break;
+        case v1::FromCar::kRejected:
+            content = read_rejected(*in.mutable_rejected(), checks);
+            break;
+        case v1::FromCar::kYielded:
+            content = core::Yielded{read_reason(in.yielded().reason(), checks)};
+            break;
+        case v1::FromCar::kRefused:
+            message =
+                core::Refused{read_reason(in.refused().reason(), checks), in.refused().busy()};
+            numbered = false;
+            break;
+        case v1::FromCar::kAlive:
+            checks.number("alive.parts_received", in.alive().parts_received(), 0,
+                          core::work_parts_max);
+            message = core::Alive{in.alive().parts_received(), in.alive().last_sequence()};
+            numbered = false;
+            break;
+        case v1::FromCar::CONTENT_NOT_SET:
+            checks.that(false, "content", "one of its kinds");
+    }
+    checks.that((in.sequence() != 0) == numbered, "sequence",
+                "1 or more in a numbered message, absent in others");
+    if (!checks.ok())
+        return checks.error();
+    return message;
+}
+
+}  // namespace idlewatt::wire
