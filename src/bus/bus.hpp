@@ -41,8 +41,16 @@ struct Departure {
     std::string label;  // "<name>/<incarnation>" for agents
 };
 
+// What was lost without a word to the caller, since the connection was opened.
+struct Losses {
+    std::uint64_t published_while_disconnected = 0;
+    std::uint64_t published_too_fast = 0;  // the bounded way to the server was full
+    std::uint64_t denied = 0;              // publications and subscriptions, by the credentials
+    std::uint64_t received_too_fast = 0;   // the bounded way to the loop was full
+};
+
 class Bus {
-  public:
+public:
     using OnMessage = std::function<void(const Message&)>;
     using OnReply = std::function<void(ReplyStatus, const Message&)>;
     using OnState = std::function<void(bool connected)>;
@@ -60,13 +68,14 @@ class Bus {
     // payload_bytes_max. Nothing waits in a buffer for a reconnect: late messages would mislead.
     virtual void publish(std::string_view subject, std::string_view payload) = 0;
 
-    // Publishes and reports, at most once, that nobody is subscribed. Silence means nothing.
+    // Publishes and reports, at most once, that nobody is subscribed. Silence means nothing. The
+    // receivers see no reply subject.
     virtual void publish_or(std::string_view subject, std::string_view payload,
                             std::function<void()> on_no_responders) = 0;
 
     // Exactly one callback, within the timeout.
-    virtual void request(std::string_view subject, std::string_view payload,
-                         base::Duration timeout, OnReply on_reply) = 0;
+    virtual void request(std::string_view subject, std::string_view payload, base::Duration timeout,
+                         OnReply on_reply) = 0;
 
     // Answers a message that has a reply subject.
     virtual void reply(const Message& to, std::string_view payload) = 0;
@@ -77,6 +86,8 @@ class Bus {
     // Called for each connection of the cell that ends. Needs system credentials on NATS; without
     // them never called.
     virtual void on_departure(OnDeparture on_departure) = 0;
+
+    [[nodiscard]] virtual Losses losses() const = 0;
 };
 
 }  // namespace idlewatt::bus

@@ -16,13 +16,13 @@ namespace idlewatt::bus {
 struct Weather {
     base::Duration latency_min = base::microseconds(200);
     base::Duration latency_max = base::microseconds(200);  // above the minimum: uniform
-    double loss = 0.0;         // probability per delivery
-    double duplication = 0.0;  // probability per delivery
-    bool reorder = false;      // false: in order per sender and receiver, as NATS delivers
+    double loss = 0.0;                                     // probability per delivery
+    double duplication = 0.0;                              // probability per delivery
+    bool reorder = false;  // false: in order per sender and receiver, as NATS delivers
 };
 
 class MemoryHub {
-  public:
+public:
     MemoryHub(base::Loop& loop, std::uint64_t seed);
     ~MemoryHub();
 
@@ -41,7 +41,7 @@ class MemoryHub {
     // As a server that is killed and started again: every connection sees false, then true.
     void set_server_up(bool up);
 
-  private:
+private:
     struct Implementation;
     std::shared_ptr<Implementation> impl_;
 };
