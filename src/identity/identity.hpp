@@ -22,7 +22,12 @@ enum class KeyKind { operator_key, account, user };
 
 // An NKey pair. The public key's text begins with O, A or U; the seed's with SO, SA or SU.
 class KeyPair {
-  public:
+public:
+    ~KeyPair();  // wipes the secret
+    KeyPair(const KeyPair&) = default;
+    KeyPair& operator=(const KeyPair&) = default;
+    // A move would leave short secrets behind in the source; a copy is wiped with it.
+
     [[nodiscard]] static KeyPair generate(KeyKind kind);
     [[nodiscard]] static base::Result<KeyPair> from_seed(std::string_view seed_text);
     // Deterministic, for simulations and tests only.
@@ -33,8 +38,10 @@ class KeyPair {
     // 64 raw bytes.
     [[nodiscard]] std::string sign(std::string_view message) const;
 
-  private:
+private:
     KeyPair() = default;
+    static KeyPair from_raw(KeyKind kind, std::string_view seed);
+
     std::string public_text_;
     std::string seed_text_;
     std::string secret_;  // libsodium's 64-byte secret key
@@ -44,12 +51,18 @@ class KeyPair {
 [[nodiscard]] bool verify(std::string_view public_key, std::string_view message,
                           std::string_view signature);
 
+// Whoever may publish only to a list of subjects may also answer each request this often and this
+// long, into the inbox of whoever asked.
+inline constexpr int replies_per_request_max = 1;
+inline constexpr base::Duration reply_allowed = base::seconds(30);
+
 struct Permissions {
     std::vector<std::string> publish_allow;    // empty: everything in the account
     std::vector<std::string> subscribe_allow;  // empty: everything in the account
 };
 
-// JWTs by NATS's rules; see https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt
+// JWTs by NATS's rules; see
+// https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt
 [[nodiscard]] std::string mint_operator_jwt(const KeyPair& operator_key, std::string_view name,
                                             std::string_view system_account, base::WallTime now);
 [[nodiscard]] std::string mint_account_jwt(const KeyPair& operator_key,
