@@ -3,6 +3,8 @@
 #include "wire/checks.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include <google/protobuf/stubs/logging.h>
 
@@ -90,6 +92,15 @@ void Checks::broken(std::string_view field, std::string_view found, std::string_
 void Checks::out_of_range(std::string_view field, std::uint64_t found, std::uint64_t min,
                           std::uint64_t max) {
     broken(field, std::to_string(found), std::to_string(min) + " to " + std::to_string(max));
+}
+
+void Checks::out_of_range(std::string_view field, double found, double min, double max) {
+    const auto text = [](double number) {
+        std::array<char, 32> digits{};
+        std::snprintf(digits.data(), digits.size(), "%.9g", number);
+        return std::string(digits.data());
+    };
+    broken(field, text(found), text(min) + " to " + text(max));
 }
 
 base::Result<void> check_size(std::string_view bytes, const Bounds& bounds) {

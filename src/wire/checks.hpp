@@ -4,7 +4,6 @@
 // Only for the sources of this module.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -31,10 +30,8 @@ public:
 
     // Also refuses what is not finite.
     void real(std::string_view field, double found, double min, double max) {
-        if (!(found >= min && found <= max)) [[unlikely]] {
-            broken(field, std::to_string(found),
-                   std::to_string(min) + " to " + std::to_string(max));
-        }
+        if (!(found >= min && found <= max)) [[unlikely]]
+            out_of_range(field, found, min, max);
     }
 
     void id(std::string_view field, std::string_view text);
@@ -47,6 +44,7 @@ private:
     void broken(std::string_view field, std::string_view found, std::string_view expected);
     void out_of_range(std::string_view field, std::uint64_t found, std::uint64_t min,
                       std::uint64_t max);
+    void out_of_range(std::string_view field, double found, double min, double max);
 
     std::string_view message_;
     std::string problem_;
