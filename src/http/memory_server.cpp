@@ -265,7 +265,7 @@ void MemoryServer::end(RequestId request) {
     }
 }
 
-void MemoryServer::abort(RequestId request) {
+void MemoryServer::abort(RequestId request) {  // tidy: allow(exit) a member of that name
     Exchange* exchange = impl_->find(request);
     if (exchange == nullptr || !exchange->with_handler || exchange->answer == Answer::whole ||
         exchange->answer == Answer::stream_ended) {
