@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "agent/agent.hpp"
+
+#include "base/log.hpp"
+#include "wire/wire.hpp"
+
+namespace idlewatt::agent {
+
+Agent::Agent(const AgentParts& parts, AgentOptions options, AgentObserver observer)
+    : parts_(parts),
+      options_(std::move(options)),
+      observer_(std::move(observer)),
+      subjects_{options_.cell},
+      core_({options_.vehicle, options_.incarnation, options_.model, options_.settings},
+            parts.loop.now()),
+      receipts_(parts.loop, parts.bus, parts.spool, parts.key, subjects_, options_.vehicle,
+                options_.seed) {}
+
+Agent::~Agent() {
+    *alive_ = false;
+    parts_.loop.cancel(timer_);
+    for (const bus::SubscriptionId id : subscriptions_)
+        parts_.bus.unsubscribe(id);
+}
+
+void Agent::start() {
+    const auto guarded = [alive = alive_](auto function) {
+        return [alive, function](auto&&... arguments) {
+            if (*alive)
+                function(std::forward<decltype(arguments)>(arguments)...);
+        };
+    };
+    parts_.engine.on_status(
+        guarded([this](const engine::Status& status) { feed(EngineChanged{status}); }));
+    subscriptions_.push_back(parts_.bus.subscribe(
+        subjects_.all_in(options_.vehicle, options_.incarnation),
+        guarded([this](const bus::Message& message) {
+            const auto attempt = wire::parse_in(message.subject);
+            auto decoded = wire::decode_to_car(message.payload);
+            if (attempt && decoded) {
+                feed(Heard{*attempt, std::move(*decoded)});
+            } else {
+                base::log_warning("agent",
+                                  "dropped a message on " + message.subject + ": " +
+                                      (decoded ? "no attempt id" : decoded.error().message));
+            }
+        })));
+    subscriptions_.push_back(parts_.bus.subscribe(
+        subjects_.signal_order(options_.vehicle),
+        guarded([this](const bus::Message& message) { take_order(message); })));
+    parts_.bus.on_state(guarded([this](bool connected) {
+        feed(BusChanged{connected});
+        if (connected)
+            receipts_.deliver_now();
+    }));
+    feed(BusChanged{parts_.bus.connected()});
+    parts_.signals.start(guarded([this](core::SignalId id, const core::SignalReading& reading) {
+        feed(SignalRead{id, reading});
+    }));
+    tick();
+}
+
+void Agent::terminate(std::function<void()> done) {
+    terminated_ = std::move(done);
+    terminate_by_ = parts_.loop.now() + terminate_grace;
+    feed(Terminating{});
+    parts_.engine.kill([this, alive = alive_] {
+        if (*alive)
+            engine_ended_ = true;
+    });
+}
+
+// Done when the engine is gone and the gateways have acknowledged what was handed over.
+void Agent::finish_terminating() {
+    const bool settled = core_.open_attempts() == 0 && receipts_.undelivered() == 0;
+    if (!engine_ended_ || (!settled && parts_.loop.now() < terminate_by_))
+        return;
+    std::exchange(terminated_, nullptr)();
+}
+
+void Agent::tick() {
+    timer_ = parts_.loop.after(tick_period, [this] { tick(); });
+    feed(Tick{});
+    if (terminated_)
+        finish_terminating();
+}
+
+void Agent::feed(const Event& event) {
+    if (const auto* ended = std::get_if<StreamEnded>(&event)) {
+        energy_.end(ended->attempt, parts_.engine.cpu_time());
+        streams_.erase(ended->attempt);
+    }
+    Effects effects = core_.handle(event, parts_.loop.now(), parts_.loop.wall_now());
+    for (Effect& effect : effects)
+        perform(effect);
+}
+
+void Agent::perform(Effect& effect) {
+    std::visit([this](auto& e) { perform(e); }, effect);
+}
+
+void Agent::perform(const StartEngine&) {
+    parts_.engine.start();
+}
+
+void Agent::perform(const KillEngine&) {
+    const base::Duration cpu_time = parts_.engine.cpu_time();
+    parts_.engine.kill([this, alive = alive_] {
+        if (*alive)
+            feed(EngineGone{});
+    });
+    energy_.end_all(cpu_time);
+    streams_.clear();
+}
+
+void Agent::perform(const DecodeWork& effect) {
+    auto work = wire::decode_work(effect.bytes);
+    if (!work)
+        base::log_warning("agent", "refused a request: " + work.error().message);
+    feed(WorkDecoded{effect.attempt,
+                     work ? std::optional<core::Work>(std::move(*work)) : std::nullopt});
+}
+
+void Agent::perform(const Generate& effect) {
+    energy_.begin(effect.attempt, parts_.engine.cpu_time());
+    const core::AttemptId attempt = effect.attempt;
+    engine::StreamHandler handler;
+    handler.on_piece = [this, attempt, alive = alive_](core::Piece piece) {
+        if (*alive)
+            feed(PieceMade{attempt, std::move(piece)});
+    };
+    handler.on_end = [this, attempt, alive = alive_](engine::StreamEnd end) {
+        if (*alive)
+            feed(StreamEnded{attempt, std::move(end)});
+    };
+    streams_[attempt] = parts_.engine.generate(effect.generation, std::move(handler));
+}
+
+void Agent::perform(const CancelStream& effect) {
+    const auto found = streams_.find(effect.attempt);
+    if (found == streams_.end())
+        return;
+    energy_.end(effect.attempt, parts_.engine.cpu_time());
+    parts_.engine.cancel(found->second);
+    streams_.erase(found);
+}
+
+void Agent::perform(const PauseStream& effect) {
+    const auto found = streams_.find(effect.attempt);
+    if (found != streams_.end())
+        parts_.engine.set_paused(found->second, effect.paused);
+}
+
+void Agent::perform(const Say& effect) {
+    parts_.bus.publish(
+        subjects_.out(options_.vehicle, effect.gateway, options_.incarnation, effect.attempt),
+        wire::encode(effect.message));
+}
+
+void Agent::perform(const Announce& effect) {
+    parts_.bus.publish(subjects_.announce(options_.vehicle), wire::encode(effect.announcement));
+}
+
+void Agent::perform(const KeepDraft& effect) {
+    receipts_.keep_draft(effect.draft);
+}
+
+void Agent::perform(const CloseReceipt& effect) {
+    core::Receipt receipt = effect.receipt;
+    const meter::Energy energy = parts_.meter.energy_of(energy_.take(receipt.attempt));
+    receipt.energy_j = energy.energy_j;
+    receipt.energy_estimated = energy.estimated;
+    receipts_.close(std::move(receipt));
+}
+
+void Agent::perform(const ReportRecall& effect) {
+    if (observer_.on_recall)
+        observer_.on_recall(effect.reason, effect.took);
+}
+
+void Agent::perform(const ReportVerdict& effect) {
+    if (observer_.on_verdict)
+        observer_.on_verdict(effect.verdict, effect.announced);
+}
+
+void Agent::take_order(const bus::Message& message) {
+    if (message.reply.empty())
+        return;
+    auto order = wire::decode_signal_override(message.payload);
+    const base::Result<void> taken =
+        order ? parts_.signals.hold(order->values) : tl::unexpected<base::Error>(order.error());
+    const wire::OrderAnswer answer{taken ? std::string{} : taken.error().message};
+    parts_.bus.reply(message, wire::encode(answer));
+}
+
+}  // namespace idlewatt::agent

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// May this car work, and what follows for the engine and for the gateways.
+#include "agent/agent_core.hpp"
+
+namespace idlewatt::agent {
+
+void AgentCore::judge(Now now, Effects& effects) {
+    const core::Verdict before = verdict_;
+    const policy::Judgement judgement =
+        policy::judge({config_.settings, signals_, now.instant, now.wall}, policy_memory_);
+    verdict_ = judgement.verdict;
+    policy_memory_ = judgement.memory;
+    const core::ReasonKind kind = core::info(verdict_.reason).kind;
+    if (kind == core::ReasonKind::recall) {
+        recall(now, effects);
+        drain_deadline_.reset();
+    } else if (kind == core::ReasonKind::drain) {
+        if (!drain_deadline_)
+            drain_deadline_ = now.instant + drain_grace;
+        drain(now, effects);
+    } else {
+        drain_deadline_.reset();
+    }
+    steer_engine(now, effects);
+    if (before.reason != verdict_.reason) {
+        effects.emplace_back(ReportVerdict{verdict_, announced_reason()});
+        announce(now, true, effects);
+    }
+}
+
+// The engine dies first; words come after.
+void AgentCore::recall(Now now, Effects& effects) {
+    if (engine_phase_ == EnginePhase::on) {
+        engine_phase_ = EnginePhase::ending;
+        recall_began_at_ = now.instant;
+        recall_reason_ = verdict_.reason;
+        effects.emplace_back(KillEngine{});
+    }
+    for (auto& [id, attempt] : attempts_) {
+        if (attempt.state() != Attempt::State::running)
+            continue;
+        yield(attempt, verdict_.reason, core::AttemptEnd::recalled, effects);
+    }
+}
+
+void AgentCore::drain(Now now, Effects& effects) {
+    if (now.instant < *drain_deadline_)
+        return;
+    for (auto& [id, attempt] : attempts_) {
+        if (attempt.state() != Attempt::State::running)
+            continue;
+        effects.emplace_back(CancelStream{id});
+        yield(attempt, verdict_.reason, core::AttemptEnd::drained, effects);
+    }
+}
+
+// The engine runs while the verdict allows work, and to the end of a drain.
+void AgentCore::steer_engine(Now now, Effects& effects) {
+    const bool wanted = verdict_.may_work() && !config_.model.empty() && !terminating_;
+    if (wanted && engine_phase_ == EnginePhase::off) {
+        engine_phase_ = EnginePhase::on;
+        effects.emplace_back(StartEngine{});
+    } else if (!wanted && engine_phase_ == EnginePhase::on) {
+        for (const auto& [id, attempt] : attempts_) {
+            if (attempt.state() == Attempt::State::running)
+                return;
+        }
+        engine_phase_ = EnginePhase::ending;
+        effects.emplace_back(KillEngine{});
+    }
+    announce(now, false, effects);
+}
+
+void AgentCore::on(const EngineChanged& event, Now now, Effects& effects) {
+    engine_ = event.status;
+    announce(now, true, effects);
+}
+
+void AgentCore::on(const EngineGone&, Now now, Effects& effects) {
+    engine_phase_ = EnginePhase::off;
+    engine_ = {};
+    if (recall_began_at_) {
+        effects.emplace_back(ReportRecall{recall_reason_, now.instant - *recall_began_at_});
+        recall_began_at_.reset();
+    }
+    steer_engine(now, effects);
+}
+
+core::Reason AgentCore::announced_reason() const {
+    if (!verdict_.may_work())
+        return verdict_.reason;
+    if (terminating_)
+        return core::Reason::draining;
+    if (config_.model.empty())
+        return core::Reason::no_model;
+    if (engine_phase_ != EnginePhase::on)
+        return core::Reason::starting;
+    switch (engine_.condition) {
+        case engine::Condition::ready:
+            return core::Reason::ok;
+        case engine::Condition::failed:
+            return core::Reason::engine_failed;
+        case engine::Condition::idle:
+        case engine::Condition::starting:
+            break;
+    }
+    return core::Reason::starting;
+}
+
+// Says the state of the car if it is news, or anyway when always is set.
+void AgentCore::announce(Now now, bool always, Effects& effects) {
+    core::Announcement next;
+    next.vehicle = config_.vehicle;
+    next.incarnation = config_.incarnation;
+    next.reason = announced_reason();
+    next.allowed_w = verdict_.allowed_w;
+    const auto& charge = signals_.get(core::SignalId::state_of_charge_percent);
+    if (charge)
+        next.state_of_charge_percent = charge->value;
+    if (engine_.condition == engine::Condition::ready) {
+        next.models.push_back(config_.model);
+        next.slots_total = engine_.ready.slots;
+        next.slots_free = slots_free();
+        next.context_tokens = engine_.ready.context_tokens;
+    }
+    next.tokens_per_second = tokens_per_second_;
+    const bool news = next.reason != announced_.reason || next.slots_free != announced_.slots_free;
+    if (!news && !always)
+        return;
+    next.sequence = announced_.sequence + 1;
+    announced_ = next;
+    announced_at_ = now.instant;
+    if (connected_)
+        effects.emplace_back(Announce{std::move(next)});
+}
+
+}  // namespace idlewatt::agent

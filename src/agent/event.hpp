@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// Everything that can happen to an agent, and everything that it can cause. The core maps one to
+// the other; the shell (agent.hpp) turns callbacks of edges into events and effects into calls.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.hpp"
+#include "core/core.hpp"
+#include "engine/engine.hpp"
+
+namespace idlewatt::agent {
+
+// ── events ──────────────────────────────────────────────────────────────────────────────────────
+
+struct SignalRead {
+    core::SignalId signal;
+    core::SignalReading reading;
+};
+struct EngineChanged {
+    engine::Status status;
+};
+struct EngineGone {};  // after KillEngine: the process no longer exists
+struct Heard {
+    core::AttemptId attempt;
+    core::ToCar message;
+};
+// A whole request, decoded by the shell after the core asked for it; nullopt: it was garbage.
+struct WorkDecoded {
+    core::AttemptId attempt;
+    std::optional<core::Work> work;
+};
+struct PieceMade {
+    core::AttemptId attempt;
+    core::Piece piece;
+};
+struct StreamEnded {
+    core::AttemptId attempt;
+    engine::StreamEnd end;
+};
+struct BusChanged {
+    bool connected = false;
+};
+struct Tick {};         // every tick_period
+struct Terminating {};  // the process was asked to end: hand over everything now
+
+using Event = std::variant<SignalRead, EngineChanged, EngineGone, Heard, WorkDecoded, PieceMade,
+                           StreamEnded, BusChanged, Tick, Terminating>;
+
+// ── effects ─────────────────────────────────────────────────────────────────────────────────────
+
+struct StartEngine {};
+struct KillEngine {};
+struct DecodeWork {
+    core::AttemptId attempt;
+    std::string bytes;
+};
+struct Generate {
+    core::AttemptId attempt;
+    engine::Generation generation;
+};
+struct CancelStream {
+    core::AttemptId attempt;
+};
+struct PauseStream {
+    core::AttemptId attempt;
+    bool paused = false;
+};
+struct Say {
+    core::GatewayId gateway;
+    core::AttemptId attempt;
+    core::FromCar message;
+};
+struct Announce {
+    core::Announcement announcement;
+};
+// Keep what is known of an attempt, so that a killed agent can still account for it.
+struct KeepDraft {
+    core::Receipt draft;
+};
+// The attempt is over: complete with energy, sign, keep, deliver.
+struct CloseReceipt {
+    core::Receipt receipt;
+};
+// A recall has ended the engine: how long after the signal had arrived.
+struct ReportRecall {
+    core::Reason reason;
+    base::Duration took;
+};
+struct ReportVerdict {
+    core::Verdict verdict;
+    core::Reason announced;
+};
+
+using Effect =
+    std::variant<StartEngine, KillEngine, DecodeWork, Generate, CancelStream, PauseStream, Say,
+                 Announce, KeepDraft, CloseReceipt, ReportRecall, ReportVerdict>;
+using Effects = std::vector<Effect>;
+
+}  // namespace idlewatt::agent

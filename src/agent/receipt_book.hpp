@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// The car's receipts from draft to delivery: drafts of running attempts, so that a killed agent
+// can still account for them; signed receipts, kept until the coordinator has committed them.
+//
+// Lifecycle: owned by the agent; the constructor turns the drafts of a former life into receipts
+// that end with "interrupted". Threads: the agent's loop.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "base/loop.hpp"
+#include "base/prng.hpp"
+#include "bus/bus.hpp"
+#include "core/receipt.hpp"
+#include "identity/identity.hpp"
+#include "spool/spool.hpp"
+#include "wire/subject.hpp"
+#include "wire/wire.hpp"
+
+namespace idlewatt::agent {
+
+// Receipts gathered for this long go out together.
+inline constexpr base::Duration receipt_gather = base::milliseconds(50);
+inline constexpr base::Duration receipt_answer_timeout = base::seconds(3);
+inline constexpr base::Duration receipt_retry_max = base::seconds(30);
+
+struct ReceiptCounts {
+    std::uint64_t signed_receipts = 0;
+    std::uint64_t acknowledged = 0;
+};
+
+class ReceiptBook {
+public:
+    ReceiptBook(base::Loop& loop, bus::Bus& bus, spool::Spool& spool, const identity::KeyPair& key,
+                wire::Subjects subjects, core::VehicleId vehicle, std::uint64_t seed);
+    ~ReceiptBook();
+
+    ReceiptBook(const ReceiptBook&) = delete;
+    ReceiptBook& operator=(const ReceiptBook&) = delete;
+
+    void keep_draft(const core::Receipt& draft);
+    // Gives the receipt its id and car, signs it and keeps it. False: the disk refused.
+    bool close(core::Receipt receipt);
+    // After a reconnect: no need to wait for the next try.
+    void deliver_now();
+
+    [[nodiscard]] std::size_t undelivered() const { return outbox_.size(); }
+    [[nodiscard]] const ReceiptCounts& counts() const { return counts_; }
+
+private:
+    void recover();
+    void deliver_after(base::Duration delay);
+    void deliver();
+    void take_answer(const wire::ReceiptsAnswer& answer);
+    void drop(const core::ReceiptId& id);
+
+    base::Loop& loop_;
+    bus::Bus& bus_;
+    spool::Spool& spool_;
+    const identity::KeyPair& key_;
+    wire::Subjects subjects_;
+    core::VehicleId vehicle_;
+    base::Prng prng_;
+
+    std::deque<core::SignedReceipt> outbox_;
+    ReceiptCounts counts_;
+    bool asking_ = false;
+    bool timer_set_ = false;
+    base::TimerId timer_{};
+    base::Duration retry_ = base::seconds(1);
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace idlewatt::agent

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// Everything that can happen to a gateway, and everything that it can cause.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.hpp"
+#include "bus/bus.hpp"
+#include "core/core.hpp"
+#include "http/http.hpp"
+#include "wire/subject.hpp"
+#include "wire/wire.hpp"
+
+namespace idlewatt::gateway {
+
+// ── events ──────────────────────────────────────────────────────────────────────────────────────
+
+struct Asked {
+    http::Request request;
+};
+struct ClientGone {
+    http::RequestId request;
+};
+struct Written {
+    http::RequestId request;
+    std::uint64_t bytes = 0;  // of this response, since its beginning
+};
+struct Announced {
+    core::Announcement announcement;
+};
+struct CarSaid {
+    wire::OutAddress from;
+    core::FromCar message;
+};
+struct CarLeft {
+    core::VehicleId vehicle;
+    core::Incarnation incarnation;
+};
+// Nobody is subscribed to what was said to this attempt.
+struct Unheard {
+    core::AttemptId attempt;
+};
+struct BusChanged {
+    bool connected = false;
+};
+struct OrderAnswered {
+    http::RequestId request;
+    bus::ReplyStatus status = bus::ReplyStatus::timed_out;
+    wire::OrderAnswer answer;
+};
+struct Tick {};
+
+using Event = std::variant<Asked, ClientGone, Written, Announced, CarSaid, CarLeft, Unheard,
+                           BusChanged, OrderAnswered, Tick>;
+
+// ── effects ─────────────────────────────────────────────────────────────────────────────────────
+
+struct Respond {
+    http::RequestId request;
+    http::Response response;
+};
+struct BeginResponse {
+    http::RequestId request;
+    http::Response response;
+};
+struct WriteResponse {
+    http::RequestId request;
+    std::string bytes;
+};
+struct EndResponse {
+    http::RequestId request;
+};
+struct AbortResponse {
+    http::RequestId request;
+};
+struct Tell {
+    core::VehicleId vehicle;
+    core::Incarnation incarnation;
+    core::AttemptId attempt;
+    core::ToCar message;
+    bool report_unheard = false;
+};
+struct OrderSignals {
+    http::RequestId request;
+    core::VehicleId vehicle;
+    wire::SignalOverride order;
+};
+
+using Effect = std::variant<Respond, BeginResponse, WriteResponse, EndResponse, AbortResponse, Tell,
+                            OrderSignals>;
+using Effects = std::vector<Effect>;
+
+}  // namespace idlewatt::gateway

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "gateway/gateway.hpp"
+
+#include <charconv>
+
+#include "base/log.hpp"
+#include "wire/wire.hpp"
+
+namespace idlewatt::gateway {
+
+Gateway::Gateway(const GatewayParts& parts, GatewayOptions options)
+    : parts_(parts), options_(std::move(options)), subjects_{options_.cell}, core_(options_.core) {}
+
+Gateway::~Gateway() {
+    *alive_ = false;
+    parts_.loop.cancel(timer_);
+    for (const bus::SubscriptionId id : subscriptions_)
+        parts_.bus.unsubscribe(id);
+    parts_.server.set_handler({});
+}
+
+void Gateway::start() {
+    const auto guarded = [alive = alive_](auto function) {
+        return [alive, function](auto&&... arguments) {
+            if (*alive)
+                function(std::forward<decltype(arguments)>(arguments)...);
+        };
+    };
+    subscriptions_.push_back(parts_.bus.subscribe(
+        subjects_.all_announcements(), guarded([this](const bus::Message& message) {
+            auto announcement = wire::decode_announcement(message.payload);
+            // The server vouches for the subject; the name inside must agree with it.
+            if (announcement && wire::parse_vehicle(message.subject) == announcement->vehicle) {
+                feed(Announced{std::move(*announcement)});
+            } else {
+                base::log_warning("gateway", "dropped an announcement on " + message.subject);
+            }
+        })));
+    subscriptions_.push_back(parts_.bus.subscribe(
+        subjects_.all_out(options_.core.gateway), guarded([this](const bus::Message& message) {
+            const auto from = wire::parse_out(message.subject);
+            auto said = wire::decode_from_car(message.payload);
+            if (from && said) {
+                feed(CarSaid{*from, std::move(*said)});
+            } else {
+                base::log_warning("gateway", "dropped a message on " + message.subject);
+            }
+        })));
+    parts_.bus.on_departure(
+        guarded([this](const bus::Departure& departure) { take_departure(departure); }));
+    parts_.bus.on_state(guarded([this](bool connected) { feed(BusChanged{connected}); }));
+    parts_.server.set_handler(
+        {guarded([this](http::Request request) { feed(Asked{std::move(request)}); }),
+         guarded([this](http::RequestId request) { feed(ClientGone{request}); }),
+         guarded([this](http::RequestId request, std::uint64_t bytes) {
+             feed(Written{request, bytes});
+         })});
+    feed(BusChanged{parts_.bus.connected()});
+    tick();
+}
+
+void Gateway::tick() {
+    timer_ = parts_.loop.after(tick_period, [this] { tick(); });
+    feed(Tick{});
+}
+
+// A connection's label names the run of the agent: "<vehicle>/<incarnation>". The name is the
+// server's word, the label the car's own, so a car can only speak of itself.
+void Gateway::take_departure(const bus::Departure& departure) {
+    const std::string prefix = departure.name + "/";
+    if (!departure.label.starts_with(prefix))
+        return;
+    const char* first = departure.label.data() + prefix.size();
+    const char* last = departure.label.data() + departure.label.size();
+    std::uint64_t incarnation = 0;
+    const auto [end, error] = std::from_chars(first, last, incarnation);
+    if (error != std::errc{} || end != last)
+        return;
+    feed(CarLeft{core::VehicleId(departure.name), core::Incarnation(incarnation)});
+}
+
+void Gateway::feed(const Event& event) {
+    Effects effects = core_.handle(event, parts_.loop.now(), parts_.loop.wall_now());
+    for (Effect& effect : effects) {
+        std::visit([this](auto& e) { perform(e); }, effect);
+    }
+}
+
+void Gateway::perform(Respond& effect) {
+    parts_.server.respond(effect.request, std::move(effect.response));
+}
+
+void Gateway::perform(BeginResponse& effect) {
+    parts_.server.begin(effect.request, std::move(effect.response));
+}
+
+void Gateway::perform(WriteResponse& effect) {
+    parts_.server.write(effect.request, std::move(effect.bytes));
+}
+
+void Gateway::perform(EndResponse& effect) {
+    parts_.server.end(effect.request);
+}
+
+void Gateway::perform(AbortResponse& effect) {
+    parts_.server.abort(effect.request);
+}
+
+void Gateway::perform(Tell& effect) {
+    const std::string subject = subjects_.in(effect.vehicle, effect.incarnation, effect.attempt);
+    const std::string bytes = wire::encode(effect.message);
+    if (!effect.report_unheard) {
+        parts_.bus.publish(subject, bytes);
+        return;
+    }
+    parts_.bus.publish_or(subject, bytes, [this, attempt = effect.attempt, alive = alive_] {
+        if (*alive)
+            feed(Unheard{attempt});
+    });
+}
+
+void Gateway::perform(OrderSignals& effect) {
+    parts_.bus.request(
+        subjects_.signal_order(effect.vehicle), wire::encode(effect.order), order_timeout,
+        [this, request = effect.request, alive = alive_](bus::ReplyStatus status,
+                                                         const bus::Message& message) {
+            if (!*alive)
+                return;
+            OrderAnswered event{request, status, {}};
+            if (status == bus::ReplyStatus::answered) {
+                auto answer = wire::decode_order_answer(message.payload);
+                event.answer = answer ? std::move(*answer)
+                                      : wire::OrderAnswer{"the car's answer was unreadable"};
+            }
+            feed(event);
+        });
+}
+
+}  // namespace idlewatt::gateway
