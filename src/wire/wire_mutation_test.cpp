@@ -18,9 +18,9 @@ std::atomic<std::size_t> allocated_bytes{0};
 void* counted(std::size_t bytes) {
     allocated_bytes.fetch_add(bytes, std::memory_order_relaxed);
     void* const memory = std::malloc(bytes + 1);  // tidy: allow(malloc) this is the allocator
-    if (memory != nullptr) return memory;
-        return memory;
-    throw std::bad_alloc();
+    if (memory == nullptr)
+        throw std::bad_alloc();
+    return memory;
 }
 
 }  // namespace
