@@ -2,11 +2,12 @@
 // Copyright The Idlewatt Authors
 #include "base/asio_loop.hpp"
 
+#include <chrono>
+#include <unordered_map>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <chrono>
-#include <unordered_map>
 
 namespace idlewatt::base {
 
@@ -33,9 +34,13 @@ void AsioLoop::run_for(Duration limit) {
     impl_->context.run_for(std::chrono::nanoseconds(limit.ns));
 }
 
-void AsioLoop::stop() { impl_->context.stop(); }
+void AsioLoop::stop() {
+    impl_->context.stop();
+}
 
-boost::asio::io_context& AsioLoop::context() { return impl_->context; }
+boost::asio::io_context& AsioLoop::context() {
+    return impl_->context;
+}
 
 Instant AsioLoop::now() const {
     const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -47,7 +52,9 @@ WallTime AsioLoop::wall_now() const {
     return {std::chrono::duration_cast<std::chrono::microseconds>(since).count()};
 }
 
-void AsioLoop::post(Task task) { boost::asio::post(impl_->context, std::move(task)); }
+void AsioLoop::post(Task task) {
+    boost::asio::post(impl_->context, std::move(task));
+}
 
 TimerId AsioLoop::after(Duration delay, Task task) {
     const std::uint64_t id = impl_->next_timer++;
@@ -55,12 +62,15 @@ TimerId AsioLoop::after(Duration delay, Task task) {
     timer->expires_after(std::chrono::nanoseconds(delay.ns));
     timer->async_wait([this, id, task = std::move(task)](const boost::system::error_code&) {
         // A cancelled timer is already out of the table, even if it had expired by then.
-        if (impl_->timers.erase(id) != 0) task();
+        if (impl_->timers.erase(id) != 0)
+            task();
     });
     impl_->timers.emplace(id, std::move(timer));
     return TimerId{id};
 }
 
-void AsioLoop::cancel(TimerId timer) { impl_->timers.erase(static_cast<std::uint64_t>(timer)); }
+void AsioLoop::cancel(TimerId timer) {
+    impl_->timers.erase(static_cast<std::uint64_t>(timer));
+}
 
 }  // namespace idlewatt::base

@@ -4,15 +4,16 @@
 // wait for sockets or processes take the context; roles see only base::Loop.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <memory>
+
+#include <boost/asio/io_context.hpp>
 
 #include "base/loop.hpp"
 
 namespace idlewatt::base {
 
 class AsioLoop final : public Loop {
-  public:
+public:
     AsioLoop();
     ~AsioLoop() override;
 
@@ -34,7 +35,7 @@ class AsioLoop final : public Loop {
     TimerId after(Duration delay, Task task) override;
     void cancel(TimerId timer) override;
 
-  private:
+private:
     struct Implementation;
     std::unique_ptr<Implementation> impl_;
 };

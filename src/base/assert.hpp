@@ -11,6 +11,6 @@ namespace idlewatt::base {
 
 }  // namespace idlewatt::base
 
-#define IDLEWATT_ASSERT(expression)                                                      \
-    ((expression) ? static_cast<void>(0)                                                 \
+#define IDLEWATT_ASSERT(expression)      \
+    ((expression) ? static_cast<void>(0) \
                   : ::idlewatt::base::assertion_failed(#expression, __FILE__, __LINE__))

@@ -17,7 +17,7 @@ namespace idlewatt::base {
 enum class TimerId : std::uint64_t {};
 
 class Loop {
-  public:
+public:
     using Task = std::function<void()>;
 
     virtual ~Loop() = default;

@@ -13,7 +13,7 @@
 namespace idlewatt::base {
 
 class Prng {
-  public:
+public:
     explicit Prng(std::uint64_t seed) {
         for (std::uint64_t& word : state_) {
             seed += 0x9e3779b97f4a7c15ULL;
@@ -48,7 +48,7 @@ class Prng {
 
     bool chance(double probability) { return unit() < probability; }
 
-  private:
+private:
     static std::uint64_t rotate(std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
 
     std::array<std::uint64_t, 4> state_{};

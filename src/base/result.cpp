@@ -11,12 +11,18 @@ namespace idlewatt::base {
 
 std::string_view name(ErrorKind kind) {
     switch (kind) {
-        case ErrorKind::bad_input: return "bad_input";
-        case ErrorKind::not_found: return "not_found";
-        case ErrorKind::denied: return "denied";
-        case ErrorKind::unavailable: return "unavailable";
-        case ErrorKind::limit_exceeded: return "limit_exceeded";
-        case ErrorKind::io: return "io";
+        case ErrorKind::bad_input:
+            return "bad_input";
+        case ErrorKind::not_found:
+            return "not_found";
+        case ErrorKind::denied:
+            return "denied";
+        case ErrorKind::unavailable:
+            return "unavailable";
+        case ErrorKind::limit_exceeded:
+            return "limit_exceeded";
+        case ErrorKind::io:
+            return "io";
     }
     assertion_failed("closed enum ErrorKind", __FILE__, __LINE__);
 }

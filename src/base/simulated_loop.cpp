@@ -16,13 +16,15 @@ TimerId SimulatedLoop::after(Duration delay, Task task) {
 
 void SimulatedLoop::cancel(TimerId timer) {
     const auto found = timers_.find(static_cast<std::uint64_t>(timer));
-    if (found == timers_.end()) return;
+    if (found == timers_.end())
+        return;
     tasks_.erase(found->second);
     timers_.erase(found);
 }
 
 bool SimulatedLoop::run_one() {
-    if (tasks_.empty()) return false;
+    if (tasks_.empty())
+        return false;
     auto first = tasks_.extract(tasks_.begin());
     timers_.erase(first.key().second);
     now_ = Instant{std::max(now_.ns, first.key().first)};
@@ -31,7 +33,8 @@ bool SimulatedLoop::run_one() {
 }
 
 void SimulatedLoop::run_until(Instant end) {
-    while (!tasks_.empty() && tasks_.begin()->first.first <= end.ns) run_one();
+    while (!tasks_.empty() && tasks_.begin()->first.first <= end.ns)
+        run_one();
     now_ = std::max(now_, end);
 }
 

@@ -13,7 +13,7 @@
 namespace idlewatt::base {
 
 class SimulatedLoop final : public Loop {
-  public:
+public:
     explicit SimulatedLoop(WallTime start = WallTime{1'790'000'000'000'000}) : start_(start) {}
 
     // Runs everything due up to the given point and moves the clock there.
@@ -30,7 +30,7 @@ class SimulatedLoop final : public Loop {
     TimerId after(Duration delay, Task task) override;
     void cancel(TimerId timer) override;
 
-  private:
+private:
     using Key = std::pair<std::int64_t, std::uint64_t>;  // time, then order of posting
 
     WallTime start_;

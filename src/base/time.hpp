@@ -25,10 +25,18 @@ struct Duration {
     friend constexpr Duration operator/(Duration a, std::int64_t n) { return {a.ns / n}; }
 };
 
-[[nodiscard]] constexpr Duration microseconds(std::int64_t n) { return {n * 1'000}; }
-[[nodiscard]] constexpr Duration milliseconds(std::int64_t n) { return {n * 1'000'000}; }
-[[nodiscard]] constexpr Duration seconds(std::int64_t n) { return {n * 1'000'000'000}; }
-[[nodiscard]] constexpr Duration minutes(std::int64_t n) { return seconds(60 * n); }
+[[nodiscard]] constexpr Duration microseconds(std::int64_t n) {
+    return {n * 1'000};
+}
+[[nodiscard]] constexpr Duration milliseconds(std::int64_t n) {
+    return {n * 1'000'000};
+}
+[[nodiscard]] constexpr Duration seconds(std::int64_t n) {
+    return {n * 1'000'000'000};
+}
+[[nodiscard]] constexpr Duration minutes(std::int64_t n) {
+    return seconds(60 * n);
+}
 [[nodiscard]] constexpr Duration from_seconds(double s) {
     return {static_cast<std::int64_t>(s * 1e9)};
 }

@@ -7,7 +7,8 @@ namespace idlewatt::core {
 void ResumePoint::append(const TokenIds& ids, std::string_view text, std::uint32_t token_count) {
     tokens += token_count;
     if (ids.size() == token_count) {
-        if (ids.empty()) return;
+        if (ids.empty())
+            return;
         if (segments.empty() || !std::holds_alternative<TokenIds>(segments.back())) {
             segments.emplace_back(TokenIds{});
         }
@@ -15,7 +16,8 @@ void ResumePoint::append(const TokenIds& ids, std::string_view text, std::uint32
         tail.insert(tail.end(), ids.begin(), ids.end());
         return;
     }
-    if (text.empty()) return;
+    if (text.empty())
+        return;
     if (segments.empty() || !std::holds_alternative<std::string>(segments.back())) {
         segments.emplace_back(std::string{});
     }

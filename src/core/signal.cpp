@@ -28,7 +28,8 @@ const SignalInfo& info(SignalId id) {
 
 std::optional<SignalId> find_signal(std::string_view name) {
     for (const SignalInfo& signal : signal_table()) {
-        if (signal.name == name) return signal.id;
+        if (signal.name == name)
+            return signal.id;
     }
     return std::nullopt;
 }

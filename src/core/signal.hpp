@@ -44,7 +44,7 @@ struct SignalReading {
 
 // The last reading of each signal; nullopt: never heard.
 class SignalSet {
-  public:
+public:
     [[nodiscard]] const std::optional<SignalReading>& get(SignalId id) const {
         return readings_[static_cast<std::size_t>(id)];
     }
@@ -52,7 +52,7 @@ class SignalSet {
         readings_[static_cast<std::size_t>(id)] = reading;
     }
 
-  private:
+private:
     std::array<std::optional<SignalReading>, signal_count> readings_;
 };
 
