@@ -15,8 +15,6 @@ constexpr double share_min = 1e-6;
 constexpr double event_period_s_min = 1.0;
 constexpr double owner_delay_s_max = 86'400.0;
 constexpr double power_limit_w_max = 100'000.0;
-// A line of more dots could nest tables so deep that freeing them exhausts the stack.
-constexpr std::size_t dots_per_line_max = 32;
 
 template <std::size_t n>
 using Keys = std::array<std::string_view, n>;
@@ -201,20 +199,6 @@ void read_events(const TableReader& top, Script& script, Complaints& complaints)
     }
 }
 
-std::optional<std::size_t> line_of_too_many_dots(std::string_view toml) {
-    std::size_t line = 1;
-    std::size_t dots = 0;
-    for (const char c : toml) {
-        if (c == '\n') {
-            ++line;
-            dots = 0;
-        } else if (c == '.' && ++dots > dots_per_line_max) {
-            return line;
-        }
-    }
-    return std::nullopt;
-}
-
 Script read_script(const toml::table& table, Complaints& complaints) {
     const TableReader reader(table, "the script", script_keys, complaints);
     Script script;
@@ -249,19 +233,10 @@ base::Result<Script> parse_script(std::string_view toml, std::string_view source
             base::ErrorKind::limit_exceeded,
             std::string(source) + ": has more than " + std::to_string(script_bytes_max) + " bytes");
     }
-    if (const auto line = line_of_too_many_dots(toml)) {
-        complaints.add(*line,
-                       "more than " + std::to_string(dots_per_line_max) + " dots in one line");
+    const std::optional<toml::table> parsed = parse_toml(toml, complaints);
+    if (!parsed)
         return tl::unexpected(*complaints.first());
-    }
-    const toml::parse_result parsed = toml::parse(toml);
-    if (!parsed) {
-        const toml::parse_error& error = parsed.error();
-        complaints.add(error.source().begin.line,
-                       "not TOML: " + std::string(error.description().substr(0, 200)));
-        return tl::unexpected(*complaints.first());
-    }
-    Script script = read_script(parsed.table(), complaints);
+    Script script = read_script(*parsed, complaints);
     if (complaints.first())
         return tl::unexpected(*complaints.first());
     return script;

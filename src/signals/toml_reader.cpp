@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
+#include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace idlewatt::signals {
@@ -12,6 +14,8 @@ namespace idlewatt::signals {
 namespace {
 
 constexpr std::size_t quoted_bytes_max = 48;
+// A line of more dots could nest tables so deep that freeing them exhausts the stack.
+constexpr std::size_t dots_per_line_max = 32;
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
@@ -32,6 +36,20 @@ std::string shown(double value) {
     char text[32];
     std::snprintf(text, sizeof text, "%.10g", value);
     return text;
+}
+
+std::optional<std::size_t> line_of_too_many_dots(std::string_view toml) {
+    std::size_t line = 1;
+    std::size_t dots = 0;
+    for (const char c : toml) {
+        if (c == '\n') {
+            ++line;
+            dots = 0;
+        } else if (c == '.' && ++dots > dots_per_line_max) {
+            return line;
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -56,6 +74,29 @@ std::string_view nearest(std::string_view text, std::span<const std::string_view
     const std::string_view start = text.substr(0, quoted_bytes_max);
     return *std::ranges::min_element(
         names, {}, [start](std::string_view name) { return edit_distance(start, name); });
+}
+
+void toml_not_understood() {
+    throw std::logic_error("it is not understood");
+}
+
+std::optional<toml::table> parse_toml(std::string_view text, Complaints& complaints) {
+    if (const auto line = line_of_too_many_dots(text)) {
+        complaints.add(*line,
+                       "more than " + std::to_string(dots_per_line_max) + " dots in one line");
+        return std::nullopt;
+    }
+    try {
+        toml::parse_result parsed = toml::parse(text);
+        if (parsed)
+            return std::move(parsed).table();
+        const toml::parse_error& error = parsed.error();
+        complaints.add(error.source().begin.line,
+                       "not TOML: " + std::string(error.description().substr(0, 200)));
+    } catch (const std::exception& error) {
+        complaints.add(0, std::string("not TOML: ") + error.what());
+    }
+    return std::nullopt;
 }
 
 TableReader::TableReader(const toml::table& table, std::string_view title,

@@ -10,7 +10,14 @@
 #include <string>
 #include <string_view>
 
+namespace idlewatt::signals {
+[[noreturn]] void toml_not_understood();
+}
+
+// toml++ 3.3 asserts what a stranger's bytes can make untrue, as "x = {,a". Here that throws, and
+// parse_toml() makes it an error. Any other file of the program that parses TOML needs the same.
 #define TOML_EXCEPTIONS 0
+#define TOML_ASSERT(expression) ((expression) ? void() : ::idlewatt::signals::toml_not_understood())
 #include <toml++/toml.h>
 
 #include "base/result.hpp"
@@ -33,6 +40,9 @@ private:
 [[nodiscard]] std::string quoted(std::string_view text);
 [[nodiscard]] std::string_view nearest(std::string_view text,
                                        std::span<const std::string_view> names);
+
+// Nothing, with a complaint, when the bytes are not TOML.
+[[nodiscard]] std::optional<toml::table> parse_toml(std::string_view text, Complaints& complaints);
 
 class TableReader {
 public:
