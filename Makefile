@@ -49,11 +49,13 @@ bench:
 	@tools/setup bench
 	@tools/configure $(tree) IDLEWATT_BENCH
 	@cmake --build $(tree) --target benchmarks -j $(jobs)
+	@ls $(tree)/bench/*_bench >/dev/null 2>&1 || { echo 'bench: there is no benchmark yet' >&2; exit 1; }
 	@for program in $(tree)/bench/*_bench; do echo "== $$program"; $$program; done
 
 lint:
 	@tools/setup lint
 	@tools/configure $(tree) IDLEWATT_TESTS
+	@cmake --build $(tree) --target generated
 	@tools/lint $(tree) $(jobs)
 
 clean:

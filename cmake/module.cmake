@@ -12,6 +12,7 @@
 #   idlewatt_test(bus_conformance SOURCES a.cpp USES bus LIBRARIES ... [LABELS integration] [TIMEOUT s] [PROGRAMS idlewatt])
 add_custom_target(programs)
 add_custom_target(benchmarks)
+add_custom_target(generated)
 
 # Sets OUT to the modules of the list that are not in this build (yet).
 function(idlewatt_missing OUT)
@@ -202,6 +203,7 @@ function(idlewatt_protobuf MODULE PROTO)
     set_source_files_properties(${out}/${stem}.pb.cc PROPERTIES COMPILE_OPTIONS "-w")
     # An own target, so that a test which reads the header waits for it too.
     add_custom_target(${MODULE}_protobuf DEPENDS ${out}/${stem}.pb.h)
+    add_dependencies(generated ${MODULE}_protobuf)
     target_sources(idlewatt_${MODULE} PRIVATE ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
     idlewatt_library(library protobuf)
     target_link_libraries(idlewatt_${MODULE} PRIVATE ${library})
