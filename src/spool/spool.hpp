@@ -4,7 +4,9 @@
 // out. One append-only file, each record with length and checksum; a torn tail is cut off and
 // reported; the file is rewritten when most of it is struck out.
 //
-// Lifecycle: opened before the agent starts. Threads: its owner's loop; calls return when the
+// Lifecycle: opened by file_spool.hpp or memory_spool.hpp before the agent starts; one process at
+// a time holds it. Errors: limit_exceeded when a limit below is reached, io when the disk is full
+// or refuses; in both cases nothing has changed. Threads: its owner's loop; calls return when the
 // record is with the operating system (survives kill -9); sync() makes it survive a power cut.
 #pragma once
 
@@ -17,8 +19,9 @@
 
 namespace idlewatt::spool {
 
-inline constexpr std::size_t record_bytes_max = 1024 * 1024;
-inline constexpr std::size_t spool_bytes_max = 256 * 1024 * 1024;
+inline constexpr std::size_t key_bytes_max = 256;
+inline constexpr std::size_t record_bytes_max = 1024 * 1024;       // key and value
+inline constexpr std::size_t spool_bytes_max = 256 * 1024 * 1024;  // all keys and values
 
 struct Record {
     std::string key;
@@ -27,7 +30,7 @@ struct Record {
 };
 
 class Spool {
-  public:
+public:
     virtual ~Spool() = default;
 
     // Adds or replaces the record of this key.
