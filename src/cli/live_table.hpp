@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// The fleet on a terminal, redrawn in place. render() is pure; LiveTable is the terminal: only for
+// a stderr that is one, nothing of it ever goes elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "core/reason.hpp"
+#include "wire/fleet.hpp"
+
+namespace idlewatt::cli {
+
+struct TableState {
+    std::string title;    // of the story
+    std::string caption;  // what happens now
+    // Since the beginning of the story, in played time.
+    std::optional<base::Duration> clock;
+    std::vector<wire::VehicleRow> vehicles;  // in the order of display
+    wire::GatewayFigures figures;
+    double tokens_per_second = 0.0;
+    std::vector<std::string> footer;  // address, key, how to stop
+};
+
+struct TableSize {
+    std::size_t columns = 80;
+    std::size_t lines = 24;
+};
+
+// Lines that each fit the columns, ending in newlines; never more than the terminal's lines less
+// one. Cars that do not fit are counted.
+[[nodiscard]] std::string render(const TableState& state, TableSize size, bool colour);
+
+inline constexpr base::Duration table_period_min = base::milliseconds(200);
+
+// Threads: one. Destruction leaves the last picture standing and shows the cursor again.
+class LiveTable {
+public:
+    // Nothing if the descriptor is no terminal or TERM is dumb. NO_COLOR is honoured.
+    [[nodiscard]] static std::optional<LiveTable> open(int descriptor);
+
+    LiveTable(LiveTable&& other) noexcept;
+    LiveTable& operator=(LiveTable&&) = delete;
+    ~LiveTable();
+
+    // Does nothing when the last drawing is younger than table_period_min.
+    void draw(const TableState& state, base::Instant now);
+    // Takes the table away, so that other text can be written; the next draw starts below it.
+    void clear();
+
+private:
+    LiveTable(int descriptor, bool colour) : descriptor_(descriptor), colour_(colour) {}
+
+    int descriptor_ = -1;
+    bool colour_ = false;
+    std::size_t lines_drawn_ = 0;
+    std::optional<base::Instant> drawn_at_;
+};
+
+}  // namespace idlewatt::cli
