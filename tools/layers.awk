@@ -65,6 +65,11 @@ function read_build(text, file,    words, n, i, name, key) {
     }
 }
 
+function folder_of(file) {
+    sub(/[^\/]*$/, "", file)
+    return file
+}
+
 function module_of_build(file,    parts) {
     split(file, parts, "/")
     return parts[2]
@@ -128,6 +133,9 @@ function check_own(file, line, header,    parts, module, own, i, n, list) {
         return
     }
     n = split(header, parts, "/")
+    # A header that the module's build file generates; a test's or program's own header beside it.
+    if (n == 1 && file ~ /^src\// && index(build_text["src/" module "/CMakeLists.txt"], header) > 0) return
+    if (n == 1 && file !~ /^src\// && (folder_of(file) header) in known) return
     if (n != 2 || parts[1] ~ /^[.]/) {
         find(file, line, "\"" header "\": write \"module/file.hpp\"")
         return
