@@ -45,13 +45,15 @@ struct ComparisonResult {
     std::uint64_t resumed = 0;            // attempts that went on from text
     std::uint64_t foreign_bytes = 0;      // with a client, said by no engine
     std::uint64_t wrong_resumes = 0;      // told to go on from other tokens than had been said
+    std::uint64_t cut_short = 0;          // given out as whole, though no engine had ended them
+    std::uint64_t usage_differs = 0;      // whole, with another number of tokens than engines said
     std::uint64_t unreadable = 0;         // answers whose tap could not be understood
     std::vector<AnswerFinding> findings;  // at most answer_findings_max
 
     // Nothing lost, repeated, invented or left unjudged.
     [[nodiscard]] bool clean() const {
         return tokens.lost == 0 && tokens.duplicated == 0 && foreign_bytes == 0 &&
-               wrong_resumes == 0 && unreadable == 0;
+               wrong_resumes == 0 && cut_short == 0 && usage_differs == 0 && unreadable == 0;
     }
 };
 
