@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "cli/live_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace idlewatt::cli {
+
+namespace {
+
+constexpr std::string_view green = "\x1b[32m";
+constexpr std::string_view yellow = "\x1b[33m";
+constexpr std::string_view red = "\x1b[31m";
+constexpr std::string_view bold = "\x1b[1m";
+constexpr std::string_view plain = "\x1b[0m";
+constexpr std::size_t reason_columns = 20;  // the longest name has 20 letters
+constexpr std::size_t name_columns_max = 16;
+
+template <class... Values>
+std::string formatted(const char* format, Values... values) {
+    std::array<char, 160> text{};
+    std::snprintf(text.data(), text.size(), format, values...);
+    return text.data();
+}
+
+bool continues_character(char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
+
+// Characters, which is columns for the letters that we write.
+std::size_t width_of(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(text, [](char c) { return !continues_character(c); }));
+}
+
+// At most so many columns; what comes from outside cannot steer the terminal.
+std::string cut(std::string_view text, std::size_t columns) {
+    std::string out;
+    std::size_t width = 0;
+    for (const char c : text) {
+        if (!continues_character(c) && ++width > columns)
+            break;
+        const auto byte = static_cast<unsigned char>(c);
+        out += byte < 0x20 || byte == 0x7F ? ' ' : c;
+    }
+    return out;
+}
+
+std::string padded(std::string_view text, std::size_t columns) {
+    std::string out = cut(text, columns);
+    out.append(columns - std::min(columns, width_of(out)), ' ');
+    return out;
+}
+
+struct Look {
+    std::string_view symbol;
+    std::string_view colour;
+};
+
+// The symbol alone tells as much as the colour.
+Look look_of(const wire::VehicleRow& row) {
+    if (row.reason == core::Reason::ok)
+        return row.active_requests > 0 ? Look{"▶", green} : Look{"●", green};
+    if (row.reason == core::Reason::unreachable || row.reason == core::Reason::engine_failed)
+        return {"✗", red};
+    switch (core::info(row.reason).kind) {
+        case core::ReasonKind::recall:
+            return {"■", red};
+        case core::ReasonKind::drain:
+            return {"◆", yellow};
+        case core::ReasonKind::service:
+            return {"…", yellow};
+    }
+    return {"?", yellow};
+}
+
+std::string clock_text(base::Duration clock) {
+    const std::int64_t seconds = clock.ns / 1'000'000'000;
+    return formatted("%02lld:%02lld:%02lld", static_cast<long long>(seconds / 3600),
+                     static_cast<long long>(seconds / 60 % 60),
+                     static_cast<long long>(seconds % 60));
+}
+
+std::string row_text(const wire::VehicleRow& row, std::size_t name_columns, std::size_t columns,
+                     bool colour) {
+    const core::Announcement& said = row.announcement;
+    const Look look = look_of(row);
+    const std::string charge =
+        said.state_of_charge_percent ? formatted("%3.0f%%", *said.state_of_charge_percent) : "  ?%";
+    const std::string name = padded(said.vehicle.value, name_columns);
+    const std::string reason =
+        std::string(look.symbol) + ' ' + padded(core::name(row.reason), reason_columns);
+    const std::string numbers = ' ' + charge + formatted(" %5.0fW", said.allowed_w) +
+                                formatted(" %3u/%-3u", row.active_requests, said.slots_total) +
+                                formatted(" %6.1f", said.tokens_per_second);
+    std::string line = ' ' + name + ' ' + reason + numbers;
+    const std::size_t used = width_of(line);
+    if (used + 2 < columns)
+        line += "  " + cut(core::info(row.reason).sentence, columns - used - 2);
+    line = cut(line, columns);
+    const std::size_t at = line.find(look.symbol);
+    if (colour && at != std::string::npos && line.size() >= at + reason.size()) {
+        line.insert(at + reason.size(), plain);
+        line.insert(at, look.colour);
+    }
+    return line + '\n';
+}
+
+std::string header_text(const TableState& state, std::size_t columns, bool colour) {
+    const auto ready = std::ranges::count_if(
+        state.vehicles, [](const auto& row) { return row.reason == core::Reason::ok; });
+    std::string first = "idlewatt";
+    if (state.clock)
+        first += "  " + clock_text(*state.clock);
+    if (!state.title.empty())
+        first += "  " + state.title;
+    if (!state.caption.empty())
+        first += ": " + state.caption;
+    const wire::GatewayFigures& figures = state.figures;
+    const std::string second =
+        formatted("%lld of %zu cars ready  %.1f tokens/s  ", static_cast<long long>(ready),
+                  state.vehicles.size(), state.tokens_per_second) +
+        formatted("%llu running  %llu waiting  %llu done  ",
+                  static_cast<unsigned long long>(figures.requests_running),
+                  static_cast<unsigned long long>(figures.requests_waiting),
+                  static_cast<unsigned long long>(figures.requests_completed)) +
+        formatted("%llu moved  %llu failed", static_cast<unsigned long long>(figures.migrations),
+                  static_cast<unsigned long long>(figures.requests_failed +
+                                                  figures.requests_failed_no_capacity));
+    std::string out = cut(first, columns);
+    if (colour)
+        out = std::string(bold) + out + std::string(plain);
+    return out + '\n' + cut(second, columns) + '\n';
+}
+
+bool has_text(const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+}
+
+TableSize size_of_terminal(int descriptor) {
+    winsize size{};
+    TableSize result;
+    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0) {
+        if (size.ws_col > 0)
+            result.columns = size.ws_col;
+        if (size.ws_row > 0)
+            result.lines = size.ws_row;
+    }
+    return result;
+}
+
+// A terminal that takes no more is no reason to stop the program.
+void write_all(int descriptor, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(descriptor, text.data(), text.size());
+        if (written <= 0)
+            return;
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+std::string take_away(std::size_t lines) {
+    return lines == 0 ? std::string() : "\x1b[" + std::to_string(lines) + "A\r\x1b[J";
+}
+
+}  // namespace
+
+std::string render(const TableState& state, TableSize size, bool colour) {
+    constexpr std::size_t lines_around = 4;  // two of the header, the titles, the terminal's last
+    std::string out = header_text(state, size.columns, colour);
+    std::size_t name_columns = 7;
+    for (const wire::VehicleRow& row : state.vehicles)
+        name_columns = std::max(name_columns, width_of(row.announcement.vehicle.value));
+    name_columns = std::min(name_columns, name_columns_max);
+    out += cut(' ' + padded("vehicle", name_columns) + ' ' + padded("  state", reason_columns + 2) +
+                   " charge power busy  tokens/s",
+               size.columns) +
+           '\n';
+    const std::size_t taken = lines_around + state.footer.size();
+    const std::size_t room = size.lines > taken ? size.lines - taken : 0;
+    const bool all = state.vehicles.size() <= room;
+    const std::size_t shown = all ? state.vehicles.size() : std::max<std::size_t>(room, 1) - 1;
+    for (std::size_t i = 0; i < shown; ++i)
+        out += row_text(state.vehicles[i], name_columns, size.columns, colour);
+    if (!all && room > 0) {
+        out +=
+            cut(formatted(" … and %zu more", state.vehicles.size() - shown), size.columns) + '\n';
+    }
+    for (const std::string& line : state.footer)
+        out += cut(line, size.columns) + '\n';
+    // On a terminal of a few lines the beginning is what matters.
+    std::size_t end = 0;
+    for (std::size_t lines = 1; lines < size.lines && end < out.size(); ++lines)
+        end = out.find('\n', end) + 1;
+    out.resize(end);
+    return out;
+}
+
+std::optional<LiveTable> LiveTable::open(int descriptor) {
+    const char* terminal = std::getenv("TERM");
+    if (::isatty(descriptor) != 1 || terminal == nullptr || std::string_view(terminal) == "dumb")
+        return std::nullopt;
+    return LiveTable(descriptor, !has_text("NO_COLOR"));
+}
+
+LiveTable::LiveTable(LiveTable&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      colour_(other.colour_),
+      lines_drawn_(std::exchange(other.lines_drawn_, 0)),
+      drawn_at_(std::exchange(other.drawn_at_, std::nullopt)) {}
+
+LiveTable::~LiveTable() {
+    if (descriptor_ >= 0 && drawn_at_)
+        write_all(descriptor_, "\x1b[?25h");
+}
+
+void LiveTable::draw(const TableState& state, base::Instant now) {
+    if (drawn_at_ && now - *drawn_at_ < table_period_min)
+        return;
+    drawn_at_ = now;
+    const std::string picture = render(state, size_of_terminal(descriptor_), colour_);
+    write_all(descriptor_, "\x1b[?25l" + take_away(lines_drawn_) + picture);
+    lines_drawn_ = static_cast<std::size_t>(std::ranges::count(picture, '\n'));
+}
+
+void LiveTable::clear() {
+    if (!drawn_at_)
+        return;
+    write_all(descriptor_, take_away(lines_drawn_) + "\x1b[?25h");
+    lines_drawn_ = 0;
+    drawn_at_.reset();
+}
+
+}  // namespace idlewatt::cli
