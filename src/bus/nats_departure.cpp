@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "bus/nats_departure.hpp"
+
+#include <cstdint>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace idlewatt::bus {
+
+namespace {
+
+std::string text_of(const nlohmann::json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_string())
+        return {};
+    return found->get<std::string>();
+}
+
+// Nothing for text that is not base64url without padding.
+std::optional<std::string> from_base64url(std::string_view text) {
+    constexpr std::string_view alphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    std::string bytes;
+    std::uint32_t bits = 0;
+    unsigned held = 0;
+    for (const char c : text) {
+        const std::size_t value = alphabet.find(c);
+        if (value == std::string_view::npos)
+            return std::nullopt;
+        bits = (bits << 6U) | static_cast<std::uint32_t>(value);
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            bytes += static_cast<char>((bits >> held) & 0xffU);
+        }
+    }
+    return bytes;
+}
+
+// The server has checked the signature when the user came; what it sends is what it checked.
+std::string name_in_jwt(std::string_view jwt) {
+    const std::size_t first = jwt.find('.');
+    const std::size_t second = jwt.find('.', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos)
+        return {};
+    const auto text = from_base64url(jwt.substr(first + 1, second - first - 1));
+    if (!text)
+        return {};
+    const nlohmann::json claims = nlohmann::json::parse(*text, nullptr, false);
+    return claims.is_object() ? text_of(claims, "name") : std::string{};
+}
+
+}  // namespace
+
+std::optional<Departure> parse_departure(std::string_view payload) {
+    const nlohmann::json event = nlohmann::json::parse(payload, nullptr, false);
+    if (!event.is_object())
+        return std::nullopt;
+    const auto client = event.find("client");
+    if (client == event.end() || !client->is_object())
+        return std::nullopt;
+    // name_tag is the account's name, and name what the connection says of itself: the only place
+    // of the user's true name is the JWT.
+    Departure departure{name_in_jwt(text_of(*client, "jwt")), text_of(*client, "name")};
+    if (departure.name.empty())
+        return std::nullopt;
+    return departure;
+}
+
+}  // namespace idlewatt::bus
