@@ -6,9 +6,7 @@ namespace idlewatt::core {
 
 void ResumePoint::append(const TokenIds& ids, std::string_view text, std::uint32_t token_count) {
     tokens += token_count;
-    if (ids.size() == token_count) {
-        if (ids.empty())
-            return;
+    if (!ids.empty() && ids.size() == token_count) {
         if (segments.empty() || !std::holds_alternative<TokenIds>(segments.back())) {
             segments.emplace_back(TokenIds{});
         }

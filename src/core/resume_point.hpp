@@ -23,7 +23,8 @@ struct ResumePoint {
 
     [[nodiscard]] bool empty() const { return tokens == 0 && segments.empty(); }
 
-    // Adds a piece of the answer: its ids if they are all known, else its text.
+    // Adds a piece of the answer: its ids if they are all known, else its text. Text may come
+    // without a token of its own: held back, and let go after its token was counted.
     void append(const TokenIds& ids, std::string_view text, std::uint32_t token_count);
 
     friend bool operator==(const ResumePoint&, const ResumePoint&) = default;
