@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// The other ends: a gateway that is killed, a client that goes away, a request that is the client's
+// own mistake, and the end of the demo itself.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "chat_client.hpp"
+#include "demo_process.hpp"
+
+namespace idlewatt::test {
+namespace {
+
+Question endless_question() {
+    Question question;
+    question.max_tokens = 1500;
+    question.more_fields = ",\"ignore_eos\":true";
+    return question;
+}
+
+bool all_slots_free(DemoProcess& demo) {
+    const auto rows = demo.vehicles();
+    return !rows.empty() && std::ranges::all_of(rows, [](const wire::VehicleRow& row) {
+        return row.active_requests == 0 &&
+               row.announcement.slots_free == row.announcement.slots_total &&
+               row.reason == core::Reason::ok;
+    });
+}
+
+TEST(SurvivesGateway, CarsStopWithinTheLeaseOfAKilledGateway) {
+    DemoProcess demo({.vehicles = 2, .model = {}});
+    demo.wait_until_ready();
+    ChatAnswer answer(demo, endless_question());
+    ASSERT_TRUE(answer.wait_for_pieces(5));
+    const int gateway = demo.pid_of("gateway.pid");
+    const base::Instant began = demo.loop().now();
+    ASSERT_EQ(kill(gateway, SIGKILL), 0);
+    ASSERT_TRUE(answer.wait_for_end());
+    EXPECT_FALSE(answer.whole());
+    // The restarted gateway learns from the cars' announcements when they have stopped.
+    ASSERT_TRUE(demo.wait_for(
+        [&] { return demo.pid_of("gateway.pid") != gateway && all_slots_free(demo); },
+        base::seconds(10)));
+    const double took_ms = (demo.loop().now() - began).milliseconds();
+    std::printf("gateway killed: cars free after %.0f ms\n", took_ms);
+    // 2 s of lease, and a tick and an announcement until it is known.
+    EXPECT_LE(took_ms, 3200.0);
+    ChatAnswer next(demo, {});
+    ASSERT_TRUE(next.wait_for_end());
+    EXPECT_TRUE(next.whole()) << next.record().error_message;
+}
+
+TEST(SurvivesGateway, WorkStopsWithinASecondOfTheClientsLeaving) {
+    DemoProcess demo({.vehicles = 2, .model = {}});
+    demo.wait_until_ready();
+    for (int i = 0; i < 5; ++i) {
+        ChatAnswer answer(demo, endless_question());
+        ASSERT_TRUE(answer.wait_for_pieces(5));
+        answer.hang_up();
+        const base::Instant began = demo.loop().now();
+        ASSERT_TRUE(demo.wait_for([&] { return all_slots_free(demo); }, base::seconds(5)));
+        const double took_ms = (demo.loop().now() - began).milliseconds();
+        std::printf("client gone: slot free after %.0f ms\n", took_ms);
+        EXPECT_LE(took_ms, 1000.0);
+    }
+}
+
+TEST(SurvivesGateway, TheClientsMistakesAreTheClients) {
+    DemoProcess demo({.vehicles = 2, .model = {}});
+    demo.wait_until_ready();
+    Question wrong;
+    wrong.more_fields = ",\"top_k\":\"many\"";
+    ChatAnswer answer(demo, wrong);
+    ASSERT_TRUE(answer.wait_for_end());
+    EXPECT_EQ(answer.record().status, 400) << answer.record().text;
+    EXPECT_EQ(demo.figures().attempts, 1U) << "an engine's 4xx is never tried elsewhere";
+    Question whole;
+    whole.stream = false;
+    ChatAnswer plain(demo, whole);
+    ASSERT_TRUE(plain.wait_for_end());
+    EXPECT_EQ(plain.record().status, 200);
+    EXPECT_FALSE(plain.record().text.empty());
+}
+
+TEST(SurvivesGateway, TheDemoEndsAllItsProcesses) {
+    DemoProcess demo({.vehicles = 2, .model = {}});
+    demo.wait_until_ready();
+    std::vector<int> pids{demo.pid_of("gateway.pid"), demo.pid_of("coordinator.pid"),
+                          demo.pid_of("nats.pid")};
+    for (const wire::VehicleRow& row : demo.vehicles()) {
+        pids.push_back(demo.agent_pid(row.announcement.vehicle.value));
+        pids.push_back(demo.engine_pid(row.announcement.vehicle.value));
+    }
+    for (const int pid : pids) EXPECT_TRUE(process_runs(pid)) << pid;
+    ChatAnswer answer(demo, endless_question());
+    ASSERT_TRUE(answer.wait_for_pieces(5));
+    const double took_ms = demo.end().milliseconds();
+    std::printf("SIGTERM: all ended after %.0f ms\n", took_ms);
+    EXPECT_LE(took_ms, 10'000.0);
+    for (const int pid : pids) EXPECT_FALSE(process_runs(pid)) << pid;
+}
+
+}  // namespace
+}  // namespace idlewatt::test

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// A car that hangs: SIGSTOP of the agent or of the engine. Answers go on elsewhere within 3 s, and
+// what wakes up late (SIGCONT) is ignored.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/prng.hpp"
+#include "chat_client.hpp"
+#include "demo_process.hpp"
+
+namespace idlewatt::test {
+namespace {
+
+constexpr double stop_pause_ms_max = 3000.0;
+
+std::string undisturbed_answer(DemoProcess& demo, const Question& question) {
+    ChatAnswer answer(demo, question);
+    EXPECT_TRUE(answer.wait_for_end());
+    EXPECT_TRUE(answer.whole());
+    return answer.record().text;
+}
+
+TEST(SurvivesStop, AnswersGoOnElsewhere) {
+    DemoProcess demo({.vehicles = 3, .model = {}});
+    demo.wait_until_ready();
+    base::Prng prng(6);
+    Question question;
+    question.max_tokens = 100;
+    question.more_fields = ",\"ignore_eos\":true";
+    const std::string expected = undisturbed_answer(demo, question);
+    const std::uint32_t count = rounds(6);
+    for (const bool stop_agent : {true, false}) {
+        std::vector<double> pauses_ms;
+        std::uint32_t equal = 0;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            ChatAnswer answer(demo, question);
+            ASSERT_TRUE(answer.wait_for_pieces(2 + prng.below(60)));
+            const std::string vehicle = demo.serving_vehicle();
+            ASSERT_FALSE(vehicle.empty());
+            const int pid = stop_agent ? demo.agent_pid(vehicle) : demo.engine_pid(vehicle);
+            ASSERT_EQ(kill(pid, SIGSTOP), 0);
+            ASSERT_TRUE(answer.wait_for_end());
+            EXPECT_TRUE(answer.whole()) << answer.record().error_message;
+            pauses_ms.push_back(cli::longest_pause_of(answer.record()).milliseconds());
+            if (answer.record().text == expected) ++equal;
+            // It wakes up with everything that piled up meanwhile.
+            kill(pid, SIGCONT);
+            demo.wait_until_ready(base::seconds(20));
+            if (HasFatalFailure()) return;
+        }
+        const std::string who = stop_agent ? "agent" : "engine";
+        print_quantiles("SIGSTOP of the " + who + ": longest pause", pauses_ms);
+        std::printf("SIGSTOP of the %s: %u of %u answers equal to the undisturbed one\n",
+                    who.c_str(), equal, count);
+        EXPECT_LE(*std::ranges::max_element(pauses_ms), stop_pause_ms_max);
+        EXPECT_GE(equal + count / 50, count);
+    }
+}
+
+}  // namespace
+}  // namespace idlewatt::test
