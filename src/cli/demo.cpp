@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "cli/demo.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <random>
+
+#include "base/log.hpp"
+#include "cli/demo_findings.hpp"
+#include "cli/files.hpp"
+#include "default_story.hpp"
+#include "engine/random_model.hpp"
+#include "signals/scripted_signals.hpp"
+
+namespace idlewatt::cli {
+
+namespace {
+
+constexpr base::Duration view_period = base::milliseconds(250);
+constexpr std::uint64_t demo_model_seed = 7;
+
+std::string random_key() {
+    std::random_device device;
+    char text[40];
+    std::snprintf(text, sizeof text, "iw-demo-%08x%08x%08x", device(), device(), device());
+    return text;
+}
+
+}  // namespace
+
+Demo::Demo(DemoOptions options)
+    : options_(std::move(options)), interactive_(isatty(STDERR_FILENO) == 1 && !options_.json) {}
+
+Demo::~Demo() {
+    fleet_.reset();
+    std::error_code ignored;
+    if (own_state_dir_) std::filesystem::remove_all(options_.state_dir, ignored);
+}
+
+ExitCode Demo::run() {
+    boost::asio::signal_set signals(loop_.context(), SIGINT, SIGTERM);
+    signals.async_wait([this](const boost::system::error_code& error, int) {
+        if (!error) stop_asked_ = true;
+    });
+    auto prepared = prepare();
+    if (prepared) {
+        fleet_ = std::make_unique<Fleet>(loop_, fleet_options_);
+        prepared = fleet_->start();
+    }
+    if (!prepared) {
+        std::cerr << "idlewatt demo: " << prepared.error().message << '\n';
+        const bool usage = prepared.error().kind == base::ErrorKind::bad_input;
+        return usage ? ExitCode::usage : ExitCode::failure;
+    }
+    introduce();
+    play();
+    watch();
+    finish_traffic();
+    table_.reset();
+    fleet_->stop(fleet_stop_max);
+    const DemoResult result = gather();
+    report(result);
+    return result.comparison.clean() ? ExitCode::ok : ExitCode::failure;
+}
+
+base::Result<void> Demo::prepare() {
+    if (options_.state_dir.empty()) {
+        std::string folder = std::filesystem::temp_directory_path() / "idlewatt-XXXXXX";
+        if (mkdtemp(folder.data()) == nullptr) return base::fail_errno("cannot create " + folder);
+        options_.state_dir = folder;
+        own_state_dir_ = true;
+    }
+    auto made = make_folder(options_.state_dir);
+    if (!made) return made;
+    options_.state_dir = std::filesystem::absolute(options_.state_dir);
+    if (options_.scenario_path.empty()) {
+        options_.scenario_path = options_.state_dir + "/story.toml";
+        auto written = write_file(options_.scenario_path, default_story);
+        if (!written) return written;
+    }
+    auto script = signals::load_script(options_.scenario_path);
+    if (!script) return tl::unexpected<base::Error>(script.error());
+    script_ = std::move(*script);
+    auto ready = prepare_model();
+    if (ready) ready = choose_port();
+    if (!ready) return ready;
+
+    if (options_.api_key.empty()) options_.api_key = random_key();
+    fleet_options_.state_dir = options_.state_dir;
+    fleet_options_.script_path = std::filesystem::absolute(options_.scenario_path);
+    fleet_options_.model_path = std::filesystem::absolute(options_.model_path);
+    fleet_options_.model_name = std::filesystem::path(options_.model_path).stem();
+    fleet_options_.api_key = options_.api_key;
+    fleet_options_.vehicles = options_.vehicles;
+    fleet_options_.port = options_.port;
+    fleet_options_.speed = script_.duration.seconds() / story_time().seconds();
+    fleet_options_.story_start = loop_.wall_now() + story_delay(options_.vehicles);
+    fleet_options_.tap = options_.traffic;
+    fleet_options_.verbose = options_.verbose;
+    return {};
+}
+
+base::Result<void> Demo::prepare_model() {
+    if (!options_.model_path.empty()) {
+        if (access(options_.model_path.c_str(), R_OK) == 0) return {};
+        return base::fail(base::ErrorKind::bad_input,
+                          "--model: cannot read " + options_.model_path);
+    }
+    options_.model_path = options_.state_dir + "/idlewatt-random.gguf";
+    return engine::write_random_model(options_.model_path, {}, demo_model_seed);
+}
+
+base::Result<void> Demo::choose_port() {
+    if (options_.port == 0 || options_.port_given || port_is_free(options_.port)) return {};
+    options_.port = 0;
+    return {};
+}
+
+base::Duration Demo::story_time() const {
+    return options_.seconds ? base::from_seconds(*options_.seconds) : default_story_time;
+}
+
+void Demo::introduce() {
+    if (interactive_) table_ = LiveTable::open(STDERR_FILENO);
+    if (table_) return;
+    std::cerr << options_.vehicles << " cars, story '" << script_.name << "' in "
+              << static_cast<int>(story_time().seconds()) << " s\n";
+    for (const std::string& line : usage_lines(fleet_->url(), options_.api_key, first_model(rows_))) {
+        std::cerr << line << '\n';
+    }
+}
+
+// Everything that the story causes, each at its time.
+void Demo::play() {
+    story_began_ = loop_.now() + (fleet_options_.story_start - loop_.wall_now());
+    const double speed = fleet_options_.speed;
+    const base::Duration until_story = story_began_ - loop_.now();
+    for (const signals::ActionEvent& event : script_.actions) {
+        for (std::uint32_t i = 0; i < options_.vehicles; ++i) {
+            const auto at = event.moment.of(i, options_.vehicles);
+            if (!at) continue;
+            const auto real = base::from_seconds(at->seconds() / speed);
+            loop_.after(until_story + real,
+                        [this, i, action = event.action] { fleet_->act(action, i); });
+        }
+    }
+    if (!options_.traffic) return;
+    TrafficOptions traffic;
+    traffic.connection = {fleet_->url(), options_.api_key};
+    traffic_ = std::make_unique<Traffic>(loop_, traffic);
+    loop_.after(until_story, [this] { traffic_->start(); });
+}
+
+void Demo::watch() {
+    const bool endless = options_.keep || (interactive_ && !options_.seconds);
+    const base::Instant end = story_began_ + story_time();
+    const base::Instant began = loop_.now();
+    while (!stop_asked_ && (endless || loop_.now() < end)) {
+        if (!options_.keep || table_) refresh_view();
+        if (table_) table_->draw(table_state(), loop_.now());
+        loop_.run_for(view_period);
+    }
+    traffic_time_ = loop_.now() - std::max(began, story_began_);
+}
+
+// Asks for news, unless the last question is still open.
+void Demo::refresh_view() {
+    const auto ask_for = [this](const std::string& path, std::unique_ptr<http::Exchange>& slot,
+                                std::function<void(const std::string&)> take) {
+        if (slot) return;
+        auto body = std::make_shared<std::string>();
+        http::Call call;
+        call.url = fleet_->url() + path;
+        call.headers = request_headers({fleet_->url(), options_.api_key});
+        http::CallHandler handler;
+        handler.on_body = [body](std::string_view bytes) { body->append(bytes); };
+        handler.on_end = [this, body, &slot, take = std::move(take)](const base::Result<void>& end) {
+            if (end) take(*body);
+            // Not inside its own callback.
+            loop_.post([&slot] { slot.reset(); });
+        };
+        slot = http::call(loop_, std::move(call), std::move(handler));
+    };
+    ask_for("/api/v1/vehicles", rows_exchange_, [this](const std::string& body) {
+        if (auto rows = wire::parse_vehicles_body(body)) rows_ = std::move(*rows);
+    });
+    ask_for("/api/v1/figures", figures_exchange_, [this](const std::string& body) {
+        if (auto figures = wire::parse_figures_body(body)) figures_ = std::move(*figures);
+    });
+}
+
+TableState Demo::table_state() const {
+    TableState state;
+    state.title = script_.name;
+    const base::Duration real = loop_.now() - story_began_;
+    const base::Duration played = signals::played(real, fleet_options_.speed);
+    for (const signals::Caption& caption : script_.captions) {
+        if (caption.at <= played) state.caption = caption.text;
+    }
+    if (played.ns >= 0) state.clock = std::min(played, script_.duration);
+    state.vehicles = rows_;
+    state.figures = figures_;
+    for (const wire::VehicleRow& row : rows_) {
+        state.tokens_per_second += row.announcement.tokens_per_second;
+    }
+    state.footer = usage_lines(fleet_->url(), options_.api_key, first_model(rows_));
+    return state;
+}
+
+void Demo::finish_traffic() {
+    rows_exchange_.reset();
+    figures_exchange_.reset();
+    if (traffic_) {
+        bool done = false;
+        traffic_->stop(last_answers_max, [&] { done = true; });
+        while (!done) loop_.run_for(base::milliseconds(20));
+    }
+    auto body = ask({fleet_->url(), options_.api_key}, "GET", "/api/v1/figures");
+    if (!body) return;
+    if (auto figures = wire::parse_figures_body(body->body)) figures_ = std::move(*figures);
+}
+
+DemoResult Demo::gather() {
+    DemoResult result;
+    result.vehicles = options_.vehicles;
+    result.traffic_time = traffic_time_;
+    result.gateway = figures_;
+    std::vector<std::string> folders;
+    for (std::uint32_t i = 0; i < options_.vehicles; ++i) folders.push_back(fleet_->vehicle_dir(i));
+    if (traffic_) result.comparison = compare_answers(read_taps(folders), traffic_->records());
+    result.recalls_ms = read_recalls(folders);
+    const ReceiptFindings receipts = count_receipts(loop_, fleet_->store_path(), folders);
+    result.receipts_signed = receipts.signed_receipts;
+    result.receipts_acknowledged = receipts.acknowledged;
+    return result;
+}
+
+void Demo::report(const DemoResult& result) {
+    for (const AnswerFinding& finding : result.comparison.findings) {
+        std::cerr << "answer " << finding.request_id << ": " << finding.what << '\n';
+    }
+    if (options_.json) {
+        std::cout << summary_json(result) << std::endl;
+    } else {
+        std::cout << summary_text(result) << std::flush;
+    }
+    if (!own_state_dir_) std::cerr << "state and logs: " << options_.state_dir << '\n';
+}
+
+}  // namespace idlewatt::cli

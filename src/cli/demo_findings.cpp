@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "cli/demo_findings.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "spool/file_spool.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace idlewatt::cli {
+
+base::Duration story_delay(std::uint32_t vehicles) {
+    // Engines of a demo load one after the other on a small machine.
+    return base::seconds(2) + base::milliseconds(250) * vehicles;
+}
+
+bool port_is_free(int port) {
+    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return false;
+    const int on = 1;
+    setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool bound = bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    close(probe);
+    return bound;
+}
+
+std::string first_model(const std::vector<wire::VehicleRow>& rows) {
+    for (const wire::VehicleRow& row : rows) {
+        if (!row.announcement.models.empty()) return row.announcement.models.front();
+    }
+    return {};
+}
+
+std::vector<std::string> usage_lines(const std::string& url, const std::string& api_key,
+                                     const std::string& model) {
+    const std::string named = model.empty() ? std::string{} : "\"model\":\"" + model + "\",";
+    return {"OpenAI API: " + url + "/v1   key: " + api_key,
+            "curl -N " + url + "/v1/chat/completions -H 'Authorization: Bearer " + api_key +
+                "' -d '{" + named +
+                "\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'"};
+}
+
+std::vector<std::vector<engine::TapFrame>> read_taps(
+    const std::vector<std::string>& vehicle_folders) {
+    std::vector<std::vector<engine::TapFrame>> taps;
+    for (const std::string& folder : vehicle_folders) {
+        const std::string path = folder + "/tap.bin";
+        // A car that never had work has no tap.
+        if (!std::filesystem::exists(path)) continue;
+        auto frames = engine::read_tap(path);
+        if (frames) {
+            taps.push_back(std::move(*frames));
+        } else {
+            std::cerr << "idlewatt demo: " << frames.error().message << '\n';
+        }
+    }
+    return taps;
+}
+
+std::vector<double> read_recalls(const std::vector<std::string>& vehicle_folders) {
+    std::vector<double> took_ms;
+    for (const std::string& folder : vehicle_folders) {
+        std::ifstream file(folder + "/recalls.jsonl");
+        for (std::string line; std::getline(file, line);) {
+            const auto json = nlohmann::json::parse(line, nullptr, false);
+            if (json.is_object() && json.contains("took_ms")) {
+                took_ms.push_back(json["took_ms"].get<double>());
+            }
+        }
+    }
+    return took_ms;
+}
+
+ReceiptFindings count_receipts(base::AsioLoop& loop, const std::string& store_path,
+                               const std::vector<std::string>& vehicle_folders) {
+    ReceiptFindings findings;
+    for (const std::string& folder : vehicle_folders) {
+        auto spool = spool::open_file_spool(folder + "/receipts.spool");
+        if (!spool) {
+            std::cerr << "idlewatt demo: " << spool.error().message << '\n';
+            continue;
+        }
+        for (const spool::Record& record : (*spool)->records()) {
+            if (record.key.starts_with("receipt/")) ++findings.signed_receipts;
+        }
+    }
+    auto store = store::open_sqlite_store(loop, store_path);
+    if (!store) {
+        std::cerr << "idlewatt demo: " << store.error().message << '\n';
+        return findings;
+    }
+    bool answered = false;
+    (*store)->receipt_totals([&](const base::Result<store::ReceiptTotals>& totals) {
+        answered = true;
+        if (totals) findings.acknowledged = totals->receipts;
+    });
+    const base::Instant end = loop.now() + base::seconds(5);
+    while (!answered && loop.now() < end) loop.run_for(base::milliseconds(5));
+    findings.signed_receipts += findings.acknowledged;
+    return findings;
+}
+
+}  // namespace idlewatt::cli

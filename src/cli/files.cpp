@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "cli/files.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace idlewatt::cli {
+
+namespace {
+
+base::Result<void> write_with_mode(const std::string& path, std::string_view text, mode_t mode) {
+    const std::string fresh = path + ".new";
+    const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (file < 0) return base::fail_errno("cannot create " + fresh);
+    const ssize_t written = write(file, text.data(), text.size());
+    close(file);
+    if (written != static_cast<ssize_t>(text.size())) {
+        return base::fail_errno("cannot write " + fresh);
+    }
+    if (std::rename(fresh.c_str(), path.c_str()) != 0) {
+        return base::fail_errno("cannot rename " + fresh);
+    }
+    return {};
+}
+
+}  // namespace
+
+base::Result<void> write_secret(const std::string& path, std::string_view text) {
+    return write_with_mode(path, text, 0600);
+}
+
+base::Result<void> write_file(const std::string& path, std::string_view text) {
+    return write_with_mode(path, text, 0644);
+}
+
+base::Result<std::string> read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return base::fail_errno("cannot read " + path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+void write_pid_file(const std::string& path, int pid) {
+    static_cast<void>(write_file(path, std::to_string(pid) + "\n"));
+}
+
+base::Result<void> make_folder(const std::string& path) {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error) {
+        return base::fail(base::ErrorKind::io, "cannot create the folder " + path + ": " +
+                                                   error.message());
+    }
+    return {};
+}
+
+base::Result<int> free_port() {
+    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return base::fail_errno("cannot open a socket");
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    const bool bound = bind(probe, reinterpret_cast<sockaddr*>(&address), length) == 0 &&
+                       getsockname(probe, reinterpret_cast<sockaddr*>(&address), &length) == 0;
+    close(probe);
+    if (!bound) return base::fail_errno("cannot find a free port on 127.0.0.1");
+    return ntohs(address.sin_port);
+}
+
+}  // namespace idlewatt::cli

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// Small files of the commands: secrets, pid files, what a script or a log holds.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace idlewatt::cli {
+
+// Readable by its owner alone, whole or not at all.
+[[nodiscard]] base::Result<void> write_secret(const std::string& path, std::string_view text);
+[[nodiscard]] base::Result<void> write_file(const std::string& path, std::string_view text);
+[[nodiscard]] base::Result<std::string> read_file(const std::string& path);
+// One decimal integer; a reader never sees half a number.
+void write_pid_file(const std::string& path, int pid);
+[[nodiscard]] base::Result<void> make_folder(const std::string& path);
+
+// Any TCP port of this machine that is free now.
+[[nodiscard]] base::Result<int> free_port();
+
+}  // namespace idlewatt::cli

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "cli/fleet.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/log.hpp"
+#include "bus/nats_server.hpp"
+#include "cli/files.hpp"
+#include "http/client.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace idlewatt::cli {
+
+namespace {
+
+constexpr base::Duration poll_period = base::milliseconds(10);
+
+std::string vehicle_name(std::uint32_t index) {
+    char name[16];
+    std::snprintf(name, sizeof name, "car-%02u", index + 1);
+    return name;
+}
+
+// Runs the loop until the condition holds; false when the time is over.
+bool run_until(base::AsioLoop& loop, const std::function<bool()>& condition,
+               base::Duration limit) {
+    const base::Instant end = loop.now() + limit;
+    while (!condition()) {
+        if (loop.now() > end) return false;
+        loop.run_for(poll_period);
+    }
+    return true;
+}
+
+int pid_in(const std::string& path) {
+    auto text = read_file(path);
+    return text ? std::atoi(text->c_str()) : 0;
+}
+
+void signal_pid_file(const std::string& path, int number) {
+    const int pid = pid_in(path);
+    if (pid > 1) ::kill(pid, number);
+}
+
+}  // namespace
+
+Fleet::Fleet(base::AsioLoop& loop, FleetOptions options)
+    : loop_(loop),
+      options_(std::move(options)),
+      program_dir_(std::filesystem::read_symlink("/proc/self/exe").parent_path()) {}
+
+Fleet::~Fleet() = default;
+
+base::Result<void> Fleet::start() {
+    for (const auto step : {&Fleet::prepare, &Fleet::start_nats, &Fleet::enrol_all,
+                            &Fleet::start_services, &Fleet::start_agents}) {
+        auto done = (this->*step)();
+        if (!done) return done;
+    }
+    return wait_for_gateway();
+}
+
+base::Result<void> Fleet::prepare() {
+    cars_.resize(options_.vehicles);
+    for (std::uint32_t i = 0; i < options_.vehicles; ++i) {
+        cars_[i].id = core::VehicleId(vehicle_name(i));
+        cars_[i].folder = options_.state_dir + "/vehicles/" + cars_[i].id.value;
+        auto made = make_folder(cars_[i].folder);
+        if (!made) return made;
+    }
+    auto made = make_folder(options_.state_dir + "/keys");
+    if (!made) return made;
+    keys_ = std::make_unique<FleetKeys>("c1", options_.state_dir + "/keys", loop_.wall_now());
+    if (options_.port == 0) {
+        auto port = free_port();
+        if (!port) return tl::unexpected<base::Error>(port.error());
+        options_.port = *port;
+    }
+    url_ = "http://127.0.0.1:" + std::to_string(options_.port);
+    return {};
+}
+
+base::Result<void> Fleet::start_nats() {
+    auto program = bus::find_nats_server();
+    if (!program) return tl::unexpected<base::Error>(program.error());
+    // A port of our own choice, so that the server has the same one after a restart.
+    auto port = free_port();
+    if (!port) return tl::unexpected<base::Error>(port.error());
+    bus::NatsServerOptions server;
+    server.port = *port;
+    server.ports_folder = options_.state_dir;
+    server.pid_file = options_.state_dir + "/nats.pid";
+    server.log_file = options_.state_dir + "/nats.log";
+    keys_->describe(server);
+    const std::string config = options_.state_dir + "/nats.conf";
+    auto written = write_file(config, bus::nats_server_config(server));
+    if (!written) return written;
+    nats_ = std::make_unique<Supervisor>(loop_, "nats-server", [this, config, path = *program] {
+        base::SpawnOptions spawn;
+        spawn.argv = {path, "-c", config};
+        spawn.output_file = options_.state_dir + "/nats.log";
+        return spawn;
+    });
+    auto started = nats_->start();
+    if (!started) return started;
+    nats_url_ = "nats://127.0.0.1:" + std::to_string(*port);
+    const bool up = run_until(
+        loop_,
+        [this] { return bus::nats_server_address(options_.state_dir, nats_->pid()).has_value(); },
+        part_start_max);
+    if (up) return {};
+    return base::fail(base::ErrorKind::unavailable,
+                      "nats-server did not start; see " + server.log_file);
+}
+
+base::Result<void> Fleet::enrol_all() {
+    auto store = store::open_sqlite_store(loop_, store_path());
+    if (!store) return tl::unexpected<base::Error>(store.error());
+    std::size_t stored = 0;
+    std::string failure;
+    for (Car& car : cars_) {
+        auto enrolled = keys_->enrol(car.id);
+        if (!enrolled) return tl::unexpected<base::Error>(enrolled.error());
+        car.enrolled = *enrolled;
+        (*store)->put_vehicle({car.id, car.enrolled.public_key, loop_.wall_now()},
+                              [&](const base::Result<void>& done) {
+                                  ++stored;
+                                  if (!done) failure = done.error().message;
+                              });
+    }
+    const bool done = run_until(loop_, [&] { return stored == cars_.size(); }, part_start_max);
+    if (done && failure.empty()) return {};
+    return base::fail(base::ErrorKind::io, "the store did not take the cars: " + failure);
+}
+
+base::SpawnOptions Fleet::service_command(const std::string& role) const {
+    base::SpawnOptions spawn;
+    spawn.argv = {program_dir_ + "/idlewatt",
+                  role,
+                  "--nats",
+                  nats_url_,
+                  "--credentials",
+                  options_.state_dir + "/keys/" + role + ".creds",
+                  "--pid-file",
+                  options_.state_dir + "/" + role + ".pid"};
+    spawn.output_file = options_.state_dir + "/" + role + ".log";
+    if (options_.verbose) spawn.argv.emplace_back("--verbose");
+    return spawn;
+}
+
+base::Result<void> Fleet::start_services() {
+    for (const std::string role : {"gateway", "coordinator"}) {
+        auto file = keys_->service_credentials(role);
+        if (!file) return tl::unexpected<base::Error>(file.error());
+    }
+    auto system = keys_->system_credentials("gateway");
+    if (!system) return tl::unexpected<base::Error>(system.error());
+    coordinator_ = std::make_unique<Supervisor>(loop_, "coordinator", [this] {
+        base::SpawnOptions spawn = service_command("coordinator");
+        spawn.argv.insert(spawn.argv.end(), {"--store", store_path()});
+        return spawn;
+    });
+    gateway_ = std::make_unique<Supervisor>(loop_, "gateway", [this, file = *system] {
+        base::SpawnOptions spawn = service_command("gateway");
+        spawn.argv.insert(spawn.argv.end(), {"--system-credentials", file, "--port",
+                                             std::to_string(options_.port)});
+        spawn.environment.emplace_back("IDLEWATT_API_KEY", options_.api_key);
+        return spawn;
+    });
+    auto started = coordinator_->start();
+    return started ? gateway_->start() : started;
+}
+
+base::SpawnOptions Fleet::agent_command(const Car& car, std::uint32_t index) const {
+    base::SpawnOptions spawn;
+    spawn.argv = {program_dir_ + "/idlewatt-agent",
+                  "--vehicle",
+                  car.id.value,
+                  "--nats",
+                  nats_url_,
+                  "--credentials",
+                  car.enrolled.credentials_file,
+                  "--state",
+                  car.folder,
+                  "--model",
+                  options_.model_path,
+                  "--model-name",
+                  options_.model_name,
+                  "--script",
+                  options_.script_path,
+                  "--slots",
+                  std::to_string(options_.slots),
+                  "--vehicle-index",
+                  std::to_string(index),
+                  "--vehicle-count",
+                  std::to_string(options_.vehicles),
+                  "--speed",
+                  std::to_string(options_.speed),
+                  "--story-start",
+                  std::to_string(options_.story_start.us)};
+    if (options_.tap) spawn.argv.insert(spawn.argv.end(), {"--tap", car.folder + "/tap.bin"});
+    if (options_.verbose) spawn.argv.emplace_back("--verbose");
+    spawn.output_file = car.folder + "/agent.log";
+    return spawn;
+}
+
+base::Result<void> Fleet::start_agents() {
+    for (std::uint32_t i = 0; i < cars_.size(); ++i) {
+        cars_[i].agent = std::make_unique<Supervisor>(
+            loop_, cars_[i].id.value, [this, i] { return agent_command(cars_[i], i); });
+        auto started = cars_[i].agent->start();
+        if (!started) return started;
+    }
+    return {};
+}
+
+base::Result<void> Fleet::wait_for_gateway() {
+    const base::Instant end = loop_.now() + part_start_max;
+    while (loop_.now() < end) {
+        http::Call call;
+        call.url = url_ + "/healthz";
+        auto answer = http::call_and_wait(loop_, std::move(call));
+        if (answer && answer->status == 200) return {};
+        loop_.run_for(poll_period);
+    }
+    return base::fail(base::ErrorKind::unavailable,
+                      "the gateway did not answer at " + url_ + "; see " + options_.state_dir +
+                          "/gateway.log (is the port taken? choose another with --port)");
+}
+
+std::vector<Supervisor*> Fleet::all() const {
+    std::vector<Supervisor*> parts;
+    for (const Car& car : cars_) parts.push_back(car.agent.get());
+    for (const auto* part : {&gateway_, &coordinator_, &nats_}) parts.push_back(part->get());
+    std::erase(parts, nullptr);
+    return parts;
+}
+
+// In the order in which they need each other: cars hand over and deliver before their server goes.
+void Fleet::stop(base::Duration limit) {
+    const auto ended = [](const std::vector<Supervisor*>& parts) {
+        for (const Supervisor* part : parts) {
+            if (!part->ended()) return false;
+        }
+        return true;
+    };
+    std::vector<Supervisor*> agents;
+    for (const Car& car : cars_) {
+        if (car.agent) agents.push_back(car.agent.get());
+    }
+    for (Supervisor* agent : agents) agent->stop();
+    run_until(loop_, [&] { return ended(agents); }, limit / 2);
+    for (Supervisor* part : all()) part->stop();
+    run_until(loop_, [&] { return ended(all()); }, limit / 2);
+}
+
+void Fleet::act(signals::ActionKind action, std::uint32_t vehicle) {
+    Car& car = cars_[vehicle];
+    const std::string engine_pid = car.folder + "/engine.pid";
+    switch (action) {
+        case signals::ActionKind::kill_agent: car.agent->signal(SIGKILL); break;
+        case signals::ActionKind::stop_agent: car.agent->signal(SIGSTOP); break;
+        case signals::ActionKind::continue_agent: car.agent->signal(SIGCONT); break;
+        case signals::ActionKind::kill_engine: signal_pid_file(engine_pid, SIGKILL); break;
+        case signals::ActionKind::stop_engine: signal_pid_file(engine_pid, SIGSTOP); break;
+        case signals::ActionKind::continue_engine: signal_pid_file(engine_pid, SIGCONT); break;
+    }
+}
+
+}  // namespace idlewatt::cli
