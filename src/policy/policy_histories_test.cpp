@@ -39,11 +39,12 @@ class Oracle {
 public:
     // Called once a judgement, before it; says whether work is allowed.
     bool allows(const World& world) {
+        sees_recall_ = false;
         complete_once_ = complete_once_ || everything_known(world);
         const bool stopped = must_stop(world);
         if (stopped) {
             if (complete_once_ || world.settings.consent == false || !only_silence(world)) {
-                in_recall_ = true;
+                sees_recall_ = in_recall_ = true;
                 free_since_.reset();
             }
             return false;
@@ -58,7 +59,7 @@ public:
     }
 
     [[nodiscard]] bool waits_for_reentry() const { return in_recall_ && free_since_.has_value(); }
-    [[nodiscard]] bool recalled() const { return in_recall_; }
+    [[nodiscard]] bool sees_recall() const { return sees_recall_; }
 
 private:
     static long double age_s(base::WallTime then, base::WallTime now) {
@@ -159,6 +160,7 @@ private:
 
     bool complete_once_ = false;
     bool in_recall_ = false;
+    bool sees_recall_ = false;
     std::optional<base::Instant> free_since_;
     std::optional<base::Instant> below_since_;
 };
@@ -347,7 +349,7 @@ void check_history(std::uint64_t seed, Count& count) {
         if (oracle.waits_for_reentry()) {
             ++count.reentries;
             ASSERT_EQ(judgement.verdict.reason, last_recall) << "history " << seed;
-        } else if (oracle.recalled() && judgement.memory.recall == judgement.verdict.reason) {
+        } else if (oracle.sees_recall()) {
             last_recall = judgement.verdict.reason;
         }
         if (allowed && i % 4 == 0) {
