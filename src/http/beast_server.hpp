@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// The real HTTP server.
+// The real HTTP server: HTTP/1.1 (and 1.0) over TCP, without TLS. One request of a connection at a
+// time is with the handler; what a client sends ahead waits. Each connection and each open file of
+// the process is one descriptor: connections_max needs a limit (RLIMIT_NOFILE) above it.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +18,11 @@ namespace idlewatt::http {
 struct ListenOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;  // 0: any free one
+    // Smaller ones are for tests.
+    std::size_t connections = connections_max;
+    base::Duration read = read_timeout;
+    base::Duration idle = idle_timeout;
+    base::Duration drain = drain_timeout;
 };
 
 struct Listening {
@@ -23,6 +30,7 @@ struct Listening {
     std::uint16_t port = 0;
 };
 
+// Fails when the address is not a numeric one or is taken.
 [[nodiscard]] base::Result<Listening> listen(base::AsioLoop& loop, const ListenOptions& options);
 
 }  // namespace idlewatt::http

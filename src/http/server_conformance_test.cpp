@@ -267,6 +267,7 @@ TEST_P(ServerConformance, AHandlerMayDestroyTheServer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, ServerConformance, testing::Values(&make_memory_harness));
+INSTANTIATE_TEST_SUITE_P(Beast, ServerConformance, testing::Values(&make_beast_harness));
 
 }  // namespace
 }  // namespace idlewatt::http
