@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "cli/live_table.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+namespace idlewatt::cli {
+namespace {
+
+TableState state_of(std::size_t cars) {
+    TableState state;
+    state.title = "a day";
+    state.caption = "Somebody gets in.";
+    state.clock = base::seconds(3 * 3600 + 61);
+    state.footer = {"http://127.0.0.1:8080  key demo", "Ctrl-C ends it"};
+    state.figures.requests_completed = 17;
+    for (std::size_t i = 0; i < cars; ++i) {
+        wire::VehicleRow row;
+        row.announcement.vehicle = core::VehicleId("car-" + std::to_string(i));
+        row.announcement.state_of_charge_percent = 80.0;
+        row.announcement.allowed_w = 300;
+        row.announcement.slots_total = 2;
+        const auto table = core::reason_table();
+        row.reason = i == 0 ? core::Reason::ok : table[i % table.size()].reason;
+        state.vehicles.push_back(std::move(row));
+    }
+    return state;
+}
+
+std::vector<std::string> lines_of(const std::string& picture) {
+    std::vector<std::string> lines;
+    std::istringstream in(picture);
+    for (std::string line; std::getline(in, line);)
+        lines.push_back(line);
+    return lines;
+}
+
+// Columns that a terminal would use: colours take none.
+std::size_t columns_of(const std::string& line) {
+    std::size_t columns = 0;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        if (line[i] == '\x1b')
+            i = line.find('m', i);
+        else if ((static_cast<unsigned char>(line[i]) & 0xC0U) != 0x80U)
+            ++columns;
+    }
+    return columns;
+}
+
+TEST(LiveTable, ShowsEveryCarWithWordAndSymbol) {
+    const auto lines = lines_of(render(state_of(3), {120, 24}, false));
+    ASSERT_EQ(lines.size(), 8U);
+    EXPECT_NE(lines[0].find("03:01:01  a day: Somebody gets in."), std::string::npos) << lines[0];
+    EXPECT_NE(lines[1].find("1 of 3 cars ready"), std::string::npos);
+    EXPECT_NE(lines[3].find("● ok"), std::string::npos) << lines[3];
+    EXPECT_NE(lines[4].find("■ paused_by_owner"), std::string::npos) << lines[4];
+    EXPECT_NE(lines[4].find("The owner has paused"), std::string::npos);
+    EXPECT_EQ(lines.back(), "Ctrl-C ends it");
+}
+
+TEST(LiveTable, FitsEveryTerminal) {
+    for (const std::size_t cars : {0U, 1U, 6U, 40U}) {
+        for (std::size_t columns = 1; columns < 130; ++columns) {
+            for (const std::size_t rows : {2U, 5U, 10U, 24U}) {
+                for (const bool colour : {false, true}) {
+                    const auto lines = lines_of(render(state_of(cars), {columns, rows}, colour));
+                    ASSERT_LT(lines.size(), rows);
+                    for (const std::string& line : lines)
+                        ASSERT_LE(columns_of(line), columns) << line;
+                }
+            }
+        }
+    }
+}
+
+TEST(LiveTable, CountsCarsThatDoNotFit) {
+    const std::string picture = render(state_of(40), {80, 24}, false);
+    const auto lines = lines_of(picture);
+    EXPECT_EQ(lines.size(), 23U);
+    const auto shown = std::ranges::count_if(
+        lines, [](const std::string& line) { return line.starts_with(" car-"); });
+    EXPECT_NE(picture.find("and " + std::to_string(40 - shown) + " more"), std::string::npos)
+        << picture;
+}
+
+TEST(LiveTable, UsesColourOnlyWhenTold) {
+    EXPECT_EQ(render(state_of(5), {80, 24}, false).find('\x1b'), std::string::npos);
+    EXPECT_NE(render(state_of(5), {80, 24}, true).find("\x1b[32m●"), std::string::npos);
+}
+
+TEST(LiveTable, LetsNothingFromOutsideSteerTheTerminal) {
+    TableState state = state_of(1);
+    state.caption = "a\x1b[2Jb\nc";
+    state.vehicles[0].announcement.vehicle = core::VehicleId("x\x1b]0;y");
+    EXPECT_EQ(render(state, {80, 24}, false).find('\x1b'), std::string::npos);
+}
+
+TEST(LiveTable, IsNotForFiles) {
+    EXPECT_FALSE(LiveTable::open(-1));
+}
+
+}  // namespace
+}  // namespace idlewatt::cli
