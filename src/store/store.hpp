@@ -3,9 +3,11 @@
 // The coordinator's memory: who is enrolled and which receipts have arrived. Hides the database
 // (SOCI over SQLite). What is acknowledged has been committed.
 //
-// Lifecycle: opened by sqlite_store.hpp or memory_store.hpp, closed by destruction after the calls
-// under way have ended. Threads: calls and callbacks belong to the loop given at opening; the
-// database works on a thread of its own.
+// Lifecycle: opened by sqlite_store.hpp or memory_store.hpp. Destruction waits for the calls under
+// way; their callbacks do not run any more. Threads: calls and callbacks belong to the loop given
+// at opening; the database works on a thread of its own. Callbacks come in the order of the calls
+// that were taken.
+// Errors: io when the database refuses (a full disk, damage), limit_exceeded when calls_max wait.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,8 @@
 #include "core/receipt.hpp"
 
 namespace idlewatt::store {
+
+inline constexpr std::size_t calls_max = 4096;
 
 struct Vehicle {
     core::VehicleId id;
@@ -41,7 +45,7 @@ struct ReceiptTotals {
 };
 
 class Store {
-  public:
+public:
     template <class T>
     using Callback = std::function<void(base::Result<T>)>;
 
@@ -51,10 +55,10 @@ class Store {
     virtual void put_vehicle(Vehicle vehicle, Callback<void> done) = 0;
     virtual void list_vehicles(Callback<std::vector<Vehicle>> done) = 0;
 
-    // One transaction for all. A receipt that is already there is left as it is: sending one twice
+    // One transaction for all: after an error none of them is there. A receipt that is already
+    // there, or another one of the same vehicle and attempt, is left as it is: sending one twice
     // is harmless. The result is how many were new.
-    virtual void add_receipts(std::vector<StoredReceipt> receipts,
-                              Callback<std::size_t> done) = 0;
+    virtual void add_receipts(std::vector<StoredReceipt> receipts, Callback<std::size_t> done) = 0;
     virtual void receipt_totals(Callback<ReceiptTotals> done) = 0;
 };
 

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "store/sqlite_store.hpp"
+
+#include <utility>
+
+#include <soci/soci.h>
+#include <soci/sqlite3/soci-sqlite3.h>
+
+#include "store/soci_store.hpp"
+
+namespace idlewatt::store {
+
+namespace {
+
+// How long a call waits for another process that holds the file.
+constexpr int busy_timeout_ms = 5000;
+
+std::unique_ptr<soci::session> open_session(const std::string& path) {
+    auto session = std::make_unique<soci::session>(soci::sqlite3, "dbname=\"" + path + "\"");
+    std::string journal_mode;
+    *session << "PRAGMA busy_timeout = " + std::to_string(busy_timeout_ms);
+    *session << "PRAGMA journal_mode = WAL", soci::into(journal_mode);
+    // A commit is on the disk before it is acknowledged, also through a power cut.
+    *session << "PRAGMA synchronous = FULL";
+    return session;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Store>> open_sqlite_store(base::Loop& loop, const std::string& path) {
+    if (path.empty() || path.find('"') != std::string::npos) {
+        return base::fail(base::ErrorKind::bad_input,
+                          "store: the path is empty or has a quotation mark; name another");
+    }
+    std::unique_ptr<soci::session> session;
+    try {
+        session = open_session(path);
+    } catch (const soci::soci_error& error) {
+        return base::fail(base::ErrorKind::io,
+                          "store " + path + ": cannot open: " + error.get_error_message());
+    }
+    base::Result<std::unique_ptr<Database>> database = Database::open(std::move(session), path);
+    if (!database)
+        return tl::unexpected(database.error());
+    return std::make_unique<SociStore>(loop, std::move(*database));
+}
+
+}  // namespace idlewatt::store
