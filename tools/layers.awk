@@ -100,7 +100,7 @@ BEGIN {
         files[++file_count] = file
         split(file, parts, "/")
         module_of[file] = parts[1] == "src" ? parts[2] : parts[1] == "tests" ? "test" : parts[1]
-        is_test[file] = file ~ /_test\.cpp$/ || parts[1] == "tests"
+        is_test[file] = file ~ /_test\.[ch]pp$/ || parts[1] == "tests"
         known[file] = 1
     }
 }
