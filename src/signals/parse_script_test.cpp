@@ -54,6 +54,9 @@ TEST(ParseScript, SaysWhatIsWrongWhereAndWhatWouldBeRight) {
         {"[[event]]\nat_s = 1\ncaption = \"a\"\nevery_s = 0.1",
          "every_s in [[event]] must be a number from 1"},
         {"x = [", "t.toml:3: not TOML"},
+        {"[=", "t.toml: not TOML: a [header] or a key is malformed"},
+        {"\n\u00e9 = 1", "t.toml:4: a character that is not ASCII stands outside"},
+        {"x = \"\"\"\na\"\"\"", "t.toml:3: a text must stand in one line"},
     };
     for (const Wrong& wrong : wrongs) {
         const std::string got = complaint(wrong.body);
@@ -93,6 +96,15 @@ TEST(ParseScript, BeginsWithAParkedCarAndWithoutConsent) {
     EXPECT_EQ(at(core::SignalId::parked), reported(1.0));
     EXPECT_EQ(at(core::SignalId::plugged_in), reported(1.0));
     EXPECT_EQ(at(core::SignalId::state_of_charge_percent), reported(80.0));
+}
+
+TEST(ParseScript, TakesAnyLanguageInTextsAndComments) {
+    const auto script = parse_script(
+        "name = \"Feierabend \u2013 f\u00fcnf Autos\" # \u00e9\nduration_s = 10\n"
+        "[[event]]\nat_s = 1 # \"\ncaption = 'a \"\u00e9.............................\u00e9'\n"
+        "[[event]]\nat_s = 1\ncaption = \"\\\"\u00e9\\\\\"\n");
+    ASSERT_TRUE(script) << script.error().message;
+    EXPECT_EQ(script->captions[1].text, "\"\u00e9\\");
 }
 
 TEST(ParseScript, RepeatsAndSorts) {

@@ -14,7 +14,7 @@ namespace idlewatt::signals {
 [[noreturn]] void toml_not_understood();
 }
 
-// toml++ 3.3 asserts what a stranger's bytes can make untrue, as "x = {,a". Here that throws, and
+// toml++ 3.3 asserts what a stranger's bytes can make untrue, as "[=". Here that throws, and
 // parse_toml() makes it an error. Any other file of the program that parses TOML needs the same.
 #define TOML_EXCEPTIONS 0
 #define TOML_ASSERT(expression) ((expression) ? void() : ::idlewatt::signals::toml_not_understood())
@@ -28,6 +28,7 @@ class Complaints {
 public:
     explicit Complaints(std::string_view source) : source_(source) {}
 
+    // Line 0: not known.
     void add(std::size_t line, std::string_view what);
     [[nodiscard]] const std::optional<base::Error>& first() const { return first_; }
 
