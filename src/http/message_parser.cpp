@@ -5,6 +5,8 @@
 
 #include <utility>
 
+// A false alarm about an optional in basic_parser.hpp, seen only with sanitizers.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
