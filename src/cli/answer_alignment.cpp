@@ -30,9 +30,8 @@ struct Place {
 
 class PromptWalk {
 public:
-    PromptWalk(const std::vector<PromptPart>& parts, const std::vector<EngineChunk>& answer,
-               const std::map<std::string, std::vector<std::int32_t>>& known_ids)
-        : parts_(parts), answer_(answer), known_ids_(known_ids) {}
+    PromptWalk(const std::vector<PromptPart>& parts, const std::vector<EngineChunk>& answer)
+        : parts_(parts), answer_(answer) {}
 
     // Takes the next part, or the ids of the next chunk, if they are the same.
     [[nodiscard]] std::optional<Place> step(Place place) const {
@@ -107,17 +106,11 @@ private:
         }
         if (chunk.ids.size() == count)
             return ids == chunk.ids ? count : 0;
-        // The chunk names only its last ids; of the others only the engine's own tokenisation of
-        // the same text can tell.
-        if (!std::equal(chunk.ids.rbegin(), chunk.ids.rend(), ids.rbegin()))
-            return 0;
-        const auto known = known_ids_.find(chunk.text);
-        return known != known_ids_.end() && known->second == ids ? count : 0;
+        return std::equal(chunk.ids.rbegin(), chunk.ids.rend(), ids.rbegin()) ? count : 0;
     }
 
     const std::vector<PromptPart>& parts_;
     const std::vector<EngineChunk>& answer_;
-    const std::map<std::string, std::vector<std::int32_t>>& known_ids_;
 };
 
 // ── texts ───────────────────────────────────────────────────────────────────────────────────────
@@ -263,9 +256,8 @@ std::optional<TextAlignment> align_undisturbed(std::string_view text,
 }  // namespace
 
 ResumeAlignment align_resume(const std::vector<PromptPart>& resumed,
-                             const std::vector<EngineChunk>& answer,
-                             const std::map<std::string, std::vector<std::int32_t>>& known_ids) {
-    const PromptWalk walk(resumed, answer, known_ids);
+                             const std::vector<EngineChunk>& answer) {
+    const PromptWalk walk(resumed, answer);
     ResumeAlignment result;
     Place place;
     while (place.part < resumed.size()) {

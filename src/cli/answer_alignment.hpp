@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,10 +19,10 @@ struct ResumeAlignment {
     std::uint64_t surplus = 0;      // parts of the prompt that nobody said there
 };
 
-// known_ids: how engines wrote a text as ids, for chunks that name only their last one.
-[[nodiscard]] ResumeAlignment align_resume(
-    const std::vector<PromptPart>& resumed, const std::vector<EngineChunk>& answer,
-    const std::map<std::string, std::vector<std::int32_t>>& known_ids);
+// Of a chunk that names only its last id, number and last id must be right: what stands before,
+// the tap does not tell.
+[[nodiscard]] ResumeAlignment align_resume(const std::vector<PromptPart>& resumed,
+                                           const std::vector<EngineChunk>& answer);
 
 struct TextAlignment {
     std::uint64_t delivered = 0;   // tokens

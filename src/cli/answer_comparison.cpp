@@ -34,12 +34,12 @@ std::uint64_t tokens_in(const std::vector<EngineChunk>& chunks) {
 
 Reference reference_of(const TappedWork& work) {
     Reference reference;
-    for (const auto& [number, attempt] : work.attempts) {
+    for (const auto& [number, attempt] : work) {
         if (!attempt.unreadable.empty()) {
             reference.unreadable = "attempt " + std::to_string(number) + ": " + attempt.unreadable;
             return reference;
         }
-        ResumeAlignment resume = align_resume(attempt.resumed, reference.answer, work.known_ids);
+        ResumeAlignment resume = align_resume(attempt.resumed, reference.answer);
         reference.passed_over += resume.passed_over;
         reference.surplus += resume.surplus;
         reference.resumed += attempt.resumed.empty() ? 0 : 1;
@@ -66,7 +66,7 @@ public:
         if (!record.protocol_complaint.empty())
             find(record, "a strict client would complain: " + record.protocol_complaint);
         const Reference reference = work == nullptr ? Reference{} : reference_of(*work);
-        result_.attempts += work == nullptr ? 0 : work->attempts.size();
+        result_.attempts += work == nullptr ? 0 : work->size();
         result_.resumed += reference.resumed;
         if (!reference.unreadable.empty()) {
             ++result_.unreadable;

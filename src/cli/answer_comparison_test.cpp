@@ -21,6 +21,7 @@ using engine::TapFrame;
 
 constexpr const char* work_id = "0190a1b2c3d4e5f60718293a4b5c6d7e";
 constexpr const char* question = "<|user|>Tell me.<|assistant|>";
+const std::vector<std::int32_t> question_ids{7, 8, 9};
 
 struct Token {
     std::int32_t id;
@@ -42,8 +43,11 @@ std::string text_of(const std::vector<Token>& tokens, std::size_t from, std::siz
     return text;
 }
 
+// As text alone for a new answer, as ids where one is resumed.
 Json prompt_of(const std::vector<Token>& tokens, std::size_t count) {
-    Json prompt = Json::array({question});
+    if (count == 0)
+        return Json::array({question});
+    Json prompt = question_ids;
     for (std::size_t i = 0; i < count; ++i)
         prompt.push_back(tokens[i].id);
     return prompt;
@@ -56,16 +60,13 @@ std::string request(const std::string& path, const Json& body) {
            "\r\n\r\n" + text;
 }
 
-std::string whole_response(const Json& body) {
-    const std::string text = body.dump();
-    return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
-           std::to_string(text.size()) + "\r\n\r\n" + text;
-}
-
 std::string event(const std::string& text, const std::vector<std::int32_t>& ids,
                   std::uint32_t predicted, bool stop) {
-    const Json json = {
-        {"content", text}, {"tokens", ids}, {"stop", stop}, {"tokens_predicted", predicted}};
+    const Json json = {{"content", text},
+                       {"tokens", ids},
+                       {"stop", stop},
+                       {"tokens_predicted", predicted},
+                       {"tokens_evaluated", question_ids.size()}};
     const std::string line = "data: " + json.dump() + "\n\n";
     char size[16];
     std::snprintf(size, sizeof size, "%zx\r\n", line.size());
@@ -91,11 +92,6 @@ public:
         add(TapDirection::over, connection, attempt, "");
     }
 
-    void ask_template(std::uint32_t attempt) {
-        exchange(attempt, request("/apply-template", {{"messages", Json::array()}}),
-                 whole_response({{"prompt", question}}));
-    }
-
     // One token in each event, then the end unless cut.
     void complete(std::uint32_t attempt, const Json& prompt, const std::vector<Token>& answer,
                   std::size_t from, std::size_t to, bool ended) {
@@ -106,7 +102,6 @@ public:
         }
         if (ended)
             stream += event("", {}, static_cast<std::uint32_t>(to - from + 1), true) + "0\r\n\r\n";
-        ask_template(attempt);
         exchange(attempt, request("/completion", {{"prompt", prompt}, {"stream", true}}), stream);
     }
 
@@ -197,7 +192,7 @@ TEST(AnswerComparison, FindsADuplicatedPiece) {
 
 TEST(AnswerComparison, FindsATokenMissingInAPromptAlthoughTheTextIsWhole) {
     Json prompt = prompt_of(make_answer(20), 9);
-    prompt.erase(5);
+    prompt.erase(7);
     const TwoCars cars(prompt);
     const auto result = cars.judge(finished_record(text_of(cars.answer, 0, 20)));
     EXPECT_EQ(result.wrong_resumes, 1U);
@@ -207,7 +202,7 @@ TEST(AnswerComparison, FindsATokenMissingInAPromptAlthoughTheTextIsWhole) {
 
 TEST(AnswerComparison, FindsAPieceLostInPromptAndText) {
     Json prompt = prompt_of(make_answer(20), 9);
-    prompt.erase(5);
+    prompt.erase(7);
     const TwoCars cars(prompt);
     const std::string text = text_of(cars.answer, 0, 4) + text_of(cars.answer, 5, 20);
     EXPECT_EQ(cars.judge(finished_record(text)).tokens.lost, 1U);
@@ -215,7 +210,7 @@ TEST(AnswerComparison, FindsAPieceLostInPromptAndText) {
 
 TEST(AnswerComparison, FindsATokenTooManyInAPrompt) {
     Json prompt = prompt_of(make_answer(20), 9);
-    prompt.insert(prompt.begin() + 5, prompt[4]);
+    prompt.insert(prompt.begin() + 7, prompt[6]);
     const TwoCars cars(prompt);
     const auto result = cars.judge(finished_record(text_of(cars.answer, 0, 20)));
     EXPECT_EQ(result.wrong_resumes, 1U);
@@ -294,56 +289,51 @@ TEST(AnswerComparison, UnderstandsTextAndTokensWithoutIds) {
     // Four tokens became one character and one event, which names the last id alone.
     const std::string smile = "😀";
     FakeTap first;
-    first.ask_template(1);
     first.exchange(1, request("/completion", {{"prompt", question}, {"stream", true}}),
                    stream_head + event("a", {10}, 1, false) + event(smile, {14}, 5, false) +
                        event("b", {15}, 6, false));
-    FakeTap with_text;
-    with_text.ask_template(2);
-    with_text.exchange(
-        2, request("/completion", {{"prompt", {question, 10, smile + "b"}}, {"stream", true}}),
-        stream_head + event("c", {16}, 1, false) + event("", {}, 2, true) + "0\r\n\r\n");
-    const AnswerRecord record = finished_record("a" + smile + "bc");
-    const auto by_text = compare_answers({first.frames, with_text.frames}, {record});
+    const auto with = [&](const std::vector<Json>& answer_so_far) {
+        FakeTap second;
+        Json prompt = question_ids;
+        for (const Json& part : answer_so_far)
+            prompt.push_back(part);
+        second.exchange(
+            2, request("/completion", {{"prompt", prompt}, {"stream", true}}),
+            stream_head + event("c", {16}, 1, false) + event("", {}, 2, true) + "0\r\n\r\n");
+        return compare_answers({first.frames, second.frames},
+                               {finished_record("a" + smile + "bc")});
+    };
+    const auto by_text = with({10, smile + "b"});
     EXPECT_TRUE(by_text.clean()) << findings_of(by_text);
     EXPECT_EQ(by_text.tokens.delivered, 8U);
-
-    const auto with_ids = [&](const Json& ids) {
-        FakeTap second;
-        second.ask_template(2);
-        second.exchange(2, request("/tokenize", {{"content", smile}}),
-                        whole_response({{"tokens", {11, 12, 13, 14}}}));
-        Json prompt = Json::array({question, 10});
-        prompt.insert(prompt.end(), ids.begin(), ids.end());
-        second.exchange(2, request("/completion", {{"prompt", prompt}, {"stream", true}}),
-                        stream_head + event("c", {16}, 1, false) + event("", {}, 2, true));
-        return compare_answers({first.frames, second.frames}, {record});
-    };
-    EXPECT_TRUE(with_ids({11, 12, 13, 14, 15}).clean());
-    EXPECT_FALSE(with_ids({11, 99, 13, 14, 15}).clean());
+    EXPECT_TRUE(with({10, 11, 12, 13, 14, 15}).clean());
+    EXPECT_TRUE(with({10, smile, 15}).clean());
+    EXPECT_FALSE(with({10, 11, 12, 13, 99, 15}).clean());
+    EXPECT_FALSE(with({10, 12, 13, 14, 15}).clean());
+    EXPECT_FALSE(with({10, "😂b"}).clean());
 }
 
-TEST(AnswerComparison, FindsTheQuestionWhenItIsGivenAsIds) {
+TEST(AnswerComparison, KnowsTheQuestionFromTheAnswer) {
     const auto answer = make_answer(6);
-    FakeTap tap;
-    tap.ask_template(1);
-    tap.exchange(1, request("/tokenize", {{"content", question}}),
-                 whole_response({{"tokens", {1, 2, 3}}}));
-    tap.exchange(1, request("/completion", {{"prompt", {1, 2, 3}}, {"stream", true}}),
-                 stream_head + event(answer[0].text, {answer[0].id}, 1, false));
-    FakeTap second;
-    second.ask_template(2);
-    second.exchange(
-        2, request("/completion", {{"prompt", {1, 2, 3, answer[0].id}}, {"stream", true}}),
-        stream_head + event(answer[1].text, {answer[1].id}, 1, false) + event("", {}, 1, true));
-    const auto result =
-        compare_answers({tap.frames, second.frames}, {finished_record(text_of(answer, 0, 2))});
-    EXPECT_TRUE(result.clean()) << findings_of(result);
+    FakeTap first, second;
+    first.complete(1, prompt_of(answer, 0), answer, 0, 3, false);
+    second.complete(2, prompt_of(answer, 2), answer, 2, 4, false);
+    Json other = prompt_of(answer, 3);
+    const auto judge = [&](const Json& prompt) {
+        FakeTap last;
+        last.complete(3, prompt, answer, 3, 6, true);
+        return compare_answers({first.frames, second.frames, last.frames},
+                               {finished_record(text_of(answer, 0, 6))});
+    };
+    EXPECT_TRUE(judge(other).clean());
+    other[1] = 99;  // another question
+    EXPECT_EQ(judge(other).unreadable, 1U);
+    EXPECT_EQ(judge(Json::array({"Another question."})).unreadable, 1U);
 }
 
 TEST(AnswerComparison, SaysWhenItCannotJudge) {
     FakeTap tap;
-    tap.exchange(1, request("/completion", {{"prompt", "?"}, {"stream", true}}),
+    tap.exchange(1, request("/completion", {{"prompt", {1, 2}}, {"stream", true}}),
                  stream_head + event("a", {1}, 1, false));
     const auto result = compare_answers({tap.frames}, {finished_record("a")});
     EXPECT_EQ(result.unreadable, 1U);

@@ -56,8 +56,6 @@ void add_doubts(const ComparisonResult& comparison, std::string& out) {
         if (number > 0)
             out += "  WRONG     " + std::to_string(number) + ' ' + what + '\n';
     }
-    for (const AnswerFinding& finding : comparison.findings)
-        out += "  " + finding.request_id + ": " + finding.what + '\n';
 }
 
 }  // namespace

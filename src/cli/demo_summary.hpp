@@ -28,6 +28,7 @@ struct DemoResult {
 [[nodiscard]] double quantile(std::vector<double> values, double share);
 
 [[nodiscard]] std::string summary_json(const DemoResult& result);
+// Without the findings about single answers.
 [[nodiscard]] std::string summary_text(const DemoResult& result);
 
 }  // namespace idlewatt::cli

@@ -42,7 +42,7 @@ public:
         };
         handler.on_written = [](http::RequestId, std::uint64_t) {};
         server_->set_handler(std::move(handler));
-        thread_ = std::thread([this] { loop_.run(); });  // tidy: allow(thread) commands block theirs
+        thread_ = std::thread([this] { loop_.run(); });  // tidy: allow(thread) clients block
     }
 
     ~FakeGateway() {
@@ -74,7 +74,7 @@ private:
     std::mutex mutex_;  // guards what follows
     std::vector<http::Request> requests_;
     int gone_ = 0;
-    std::thread thread_;  // tidy: allow(thread) commands block theirs
+    std::thread thread_;  // tidy: allow(thread) clients block
 };
 
 }  // namespace idlewatt::cli

@@ -109,9 +109,18 @@ std::vector<Exchange> read_exchanges(const Wire& wire) {
     return exchanges;
 }
 
-void take_event(EngineAttempt& attempt, const Json& event, std::uint32_t& predicted) {
+// An attempt before it is known which part of its prompt is the question.
+struct RawAttempt {
+    std::vector<PromptPart> prompt;
+    std::uint32_t evaluated = 0;  // tokens of the prompt, as the engine counted them
+    EngineAttempt attempt;
+};
+
+void take_event(RawAttempt& raw, const Json& event, std::uint32_t& predicted) {
     if (!event.is_object() || event.contains("error"))
         return;
+    EngineAttempt& attempt = raw.attempt;
+    raw.evaluated = std::max(raw.evaluated, count_in(event, "tokens_evaluated"));
     EngineChunk chunk{text_in(event, "content"), ids_in(event, "tokens"), 0};
     const std::uint32_t total = count_in(event, "tokens_predicted");
     chunk.tokens = total - std::min(total, predicted);
@@ -122,23 +131,21 @@ void take_event(EngineAttempt& attempt, const Json& event, std::uint32_t& predic
         attempt.said.push_back(std::move(chunk));
 }
 
-void read_answer(EngineAttempt& attempt, const HttpMessage& response) {
-    if (response.start_line.find(" 200") == std::string::npos)
-        return;
-    std::uint32_t predicted = 0;
-    std::string_view rest = response.body;
-    if (rest.starts_with('{')) {
-        if (response.whole)
-            take_event(attempt, Json::parse(rest, nullptr, false), predicted);
+void read_answer(RawAttempt& raw, const HttpMessage& response) {
+    if (response.start_line.find(" 200") == std::string::npos) {
+        // Undisturbed, the answer would have ended where the engine's memory is full.
+        raw.attempt.ended = response.body.find("context size") != std::string::npos;
         return;
     }
+    std::uint32_t predicted = 0;
+    std::string_view rest = response.body;
     for (;;) {
         const std::size_t end = rest.find("\n\n");
         if (end == std::string_view::npos)
             return;
         const std::string_view event = rest.substr(0, end);
         if (event.starts_with("data:"))
-            take_event(attempt, Json::parse(event.substr(5), nullptr, false), predicted);
+            take_event(raw, Json::parse(event.substr(5), nullptr, false), predicted);
         rest.remove_prefix(end + 2);
     }
 }
@@ -159,74 +166,57 @@ std::vector<PromptPart> prompt_of(const Json& request) {
     return parts;
 }
 
-// The prompt's beginning that is the question; what follows is the answer so far.
-std::optional<std::size_t> question_parts(const std::vector<PromptPart>& prompt,
-                                          const std::string& question, const TappedWork& work) {
-    if (prompt.empty() || question.empty())
-        return std::nullopt;
-    if (prompt.front() == PromptPart(question))
-        return 1;
-    const auto known = work.known_ids.find(question);
-    if (known == work.known_ids.end() || known->second.size() > prompt.size())
-        return std::nullopt;
-    for (std::size_t i = 0; i < known->second.size(); ++i) {
-        if (prompt[i] != PromptPart(known->second[i]))
-            return std::nullopt;
-    }
-    return known->second.size();
-}
-
-void note_tokens(TappedWork& work, const Exchange& exchange) {
-    const Json answer = Json::parse(exchange.response.body, nullptr, false);
-    if (exchange.path == "/tokenize" && answer.is_object() && exchange.request.is_object()) {
-        auto ids = ids_in(answer, "tokens");
-        if (!ids.empty())
-            work.known_ids[text_in(exchange.request, "content")] = std::move(ids);
-    }
-}
-
-std::string templated_question(const std::vector<Exchange>& exchanges) {
-    for (const Exchange& exchange : exchanges) {
-        const Json answer = exchange.path == "/apply-template"
-                                ? Json::parse(exchange.response.body, nullptr, false)
-                                : Json();
-        if (answer.is_object())
-            return text_in(answer, "prompt");
-    }
-    return {};
-}
-
 // Nothing if the engine was never asked for an answer.
-std::optional<EngineAttempt> read_attempt(std::uint32_t number,
-                                          const std::vector<Exchange>& exchanges,
-                                          const TappedWork& work) {
-    EngineAttempt attempt;
-    attempt.number = number;
-    const std::string question = templated_question(exchanges);
-    std::uint32_t completions = 0;
+std::optional<RawAttempt> read_attempt(const std::vector<Exchange>& exchanges) {
+    std::optional<RawAttempt> raw;
     for (const Exchange& exchange : exchanges) {
-        if (exchange.path == "/v1/chat/completions")
-            attempt.unreadable = "it was asked by the engine's chat endpoint";
+        if (exchange.path == "/v1/chat/completions") {
+            raw.emplace().attempt.unreadable = "it was asked by the engine's chat endpoint";
+            break;
+        }
         if (exchange.path != "/completion" || !exchange.request.is_object())
             continue;  // a request that is not whole was not answered either
-        if (++completions > 1) {
-            attempt.unreadable = "the engine was asked twice in one attempt";
+        if (raw) {
+            raw->attempt.unreadable = "the engine was asked twice in one attempt";
             break;
         }
-        std::vector<PromptPart> prompt = prompt_of(exchange.request);
-        const auto begin = question_parts(prompt, question, work);
-        if (!begin) {
-            attempt.unreadable = "its prompt does not begin with the templated question";
-            break;
-        }
-        attempt.resumed.assign(prompt.begin() + static_cast<std::ptrdiff_t>(*begin), prompt.end());
+        raw.emplace().prompt = prompt_of(exchange.request);
         if (exchange.request.contains("n_predict"))
-            attempt.n_predict = count_in(exchange.request, "n_predict");
-        read_answer(attempt, exchange.response);
+            raw->attempt.n_predict = count_in(exchange.request, "n_predict");
+        read_answer(*raw, exchange.response);
     }
-    if (completions == 0 && attempt.unreadable.empty())
-        return std::nullopt;
-    return attempt;
+    return raw;
+}
+
+// Tells question and answer apart in the prompts of a work item.
+void split_prompts(std::map<std::uint32_t, RawAttempt>& raws) {
+    std::optional<PromptPart> text;  // the question
+    std::size_t tokens = 0;          // of the question
+    for (const auto& [number, raw] : raws) {
+        if (raw.prompt.size() != 1 || !std::holds_alternative<std::string>(raw.prompt.front()))
+            continue;
+        if (!text)
+            text = raw.prompt.front();
+        tokens = std::max<std::size_t>(tokens, raw.evaluated);
+    }
+    std::optional<std::vector<PromptPart>> ids;  // the question
+    for (auto& [number, raw] : raws) {
+        std::vector<PromptPart>& prompt = raw.prompt;
+        const bool as_text = !prompt.empty() && prompt.front().index() == 1;
+        const std::size_t parts = as_text ? 1 : tokens;
+        const auto begin = prompt.begin() + static_cast<std::ptrdiff_t>(parts);
+        if (parts == 0 || prompt.size() < parts) {
+            raw.attempt.unreadable = "nothing tells where the question in its prompt ends";
+        } else if (as_text && text && prompt.front() != *text) {
+            raw.attempt.unreadable = "its question is not that of the other attempts";
+        } else {
+            if (!as_text && !ids)
+                ids.emplace(prompt.begin(), begin);
+            if (!as_text && !std::equal(prompt.begin(), begin, ids->begin()))
+                raw.attempt.unreadable = "its question is not that of the other attempts";
+            raw.attempt.resumed.assign(begin, prompt.end());
+        }
+    }
 }
 
 // work → attempt → connections in the order in which they were opened.
@@ -256,20 +246,20 @@ void sort_frames(const std::vector<engine::TapFrame>& frames, std::size_t tap,
 }
 
 TappedWork read_work(const WorkWires& attempts) {
-    TappedWork work;
-    std::map<std::uint32_t, std::vector<Exchange>> exchanges;
+    std::map<std::uint32_t, RawAttempt> raws;
     for (const auto& [number, connections] : attempts) {
+        std::vector<Exchange> exchanges;
         for (const auto& [place, wire] : connections) {
-            for (Exchange& exchange : read_exchanges(wire)) {
-                note_tokens(work, exchange);
-                exchanges[number].push_back(std::move(exchange));
-            }
+            for (Exchange& exchange : read_exchanges(wire))
+                exchanges.push_back(std::move(exchange));
         }
+        if (auto raw = read_attempt(exchanges))
+            raws.emplace(number, std::move(*raw));
     }
-    for (const auto& [number, list] : exchanges) {
-        if (auto attempt = read_attempt(number, list, work))
-            work.attempts.emplace(number, std::move(*attempt));
-    }
+    split_prompts(raws);
+    TappedWork work;
+    for (auto& [number, raw] : raws)
+        work.emplace(number, std::move(raw.attempt));
     return work;
 }
 

@@ -27,8 +27,7 @@ struct EngineChunk {
 using PromptPart = std::variant<std::int32_t, std::string>;
 
 struct EngineAttempt {
-    std::uint32_t number = 0;
-    std::vector<PromptPart> resumed;  // of the prompt: the answer so far
+    std::vector<PromptPart> resumed;  // of the prompt: the answer so far, behind the question
     std::vector<EngineChunk> said;
     bool ended = false;                      // the engine said that this is the end
     std::optional<std::uint32_t> n_predict;  // tokens that it was asked for; none: no limit
@@ -36,13 +35,11 @@ struct EngineAttempt {
 };
 
 // All attempts at one work item, by number, as far as the engine was asked for an answer.
-struct TappedWork {
-    std::map<std::uint32_t, EngineAttempt> attempts;
-    // What engines answered to /tokenize: text to ids.
-    std::map<std::string, std::vector<std::int32_t>> known_ids;
-};
+using TappedWork = std::map<std::uint32_t, EngineAttempt>;
 
-// By work id. The label of a frame is "<work id>-<number of the attempt>".
+// By work id. The label of a frame is "<work id>-<number of the attempt>". The question at the
+// beginning of a prompt is one text or, where an answer is resumed, as many ids as the engine
+// counted (tokens_evaluated) when it was asked with the text alone.
 [[nodiscard]] std::map<std::string, TappedWork, std::less<>> read_works(
     const std::vector<std::vector<engine::TapFrame>>& taps);
 
