@@ -101,7 +101,7 @@ base::Result<void> Demo::prepare() {
     fleet_options_.port = options_.port;
     fleet_options_.speed = script_.duration.seconds() / story_time().seconds();
     fleet_options_.story_start = loop_.wall_now() + story_delay(options_.vehicles);
-    fleet_options_.tap = options_.traffic;
+    fleet_options_.tap = true;
     fleet_options_.verbose = options_.verbose;
     return {};
 }
@@ -127,8 +127,11 @@ base::Duration Demo::story_time() const {
 }
 
 void Demo::introduce() {
-    if (interactive_) table_ = LiveTable::open(STDERR_FILENO);
-    if (table_) return;
+    auto opened = interactive_ ? LiveTable::open(STDERR_FILENO) : std::nullopt;
+    if (opened) {
+        table_.emplace(std::move(*opened));
+        return;
+    }
     std::cerr << options_.vehicles << " cars, story '" << script_.name << "' in "
               << static_cast<int>(story_time().seconds()) << " s\n";
     for (const std::string& line : usage_lines(fleet_->url(), options_.api_key, first_model(rows_))) {
@@ -233,7 +236,10 @@ DemoResult Demo::gather() {
     result.gateway = figures_;
     std::vector<std::string> folders;
     for (std::uint32_t i = 0; i < options_.vehicles; ++i) folders.push_back(fleet_->vehicle_dir(i));
-    if (traffic_) result.comparison = compare_answers(read_taps(folders), traffic_->records());
+    const std::vector<AnswerRecord> own =
+        traffic_ ? traffic_->records() : std::vector<AnswerRecord>{};
+    result.comparison = compare_answers(
+        read_taps(folders), with_strangers(own, read_responses(fleet_->response_tap_path())));
     result.recalls_ms = read_recalls(folders);
     const ReceiptFindings receipts = count_receipts(loop_, fleet_->store_path(), folders);
     result.receipts_signed = receipts.signed_receipts;

@@ -9,8 +9,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "http/response_tap.hpp"
 #include "spool/file_spool.hpp"
 #include "store/sqlite_store.hpp"
 
@@ -66,6 +69,53 @@ std::vector<std::vector<engine::TapFrame>> read_taps(
         }
     }
     return taps;
+}
+
+std::vector<AnswerRecord> read_responses(const std::string& tap_path) {
+    struct Reading {
+        AnswerRecord record;
+        AnswerReader reader;
+    };
+    std::map<std::uint64_t, Reading> readings;
+    if (!std::filesystem::exists(tap_path)) return {};
+    auto frames = http::read_response_tap(tap_path);
+    if (!frames) {
+        std::cerr << "idlewatt demo: " << frames.error().message << '\n';
+        return {};
+    }
+    std::vector<AnswerRecord> records;
+    for (const http::ResponseFrame& frame : *frames) {
+        Reading& reading = readings[frame.request];
+        const base::Instant at{frame.at.us * 1000};
+        const std::size_t space = frame.data.find(' ');
+        switch (frame.kind) {
+            case http::ResponseFrame::Kind::head:
+                reading.reader.on_status(reading.record, std::atoi(frame.data.c_str()),
+                                         frame.data.substr(space + 1));
+                break;
+            case http::ResponseFrame::Kind::body:
+                reading.reader.on_body(reading.record, frame.data, at);
+                break;
+            case http::ResponseFrame::Kind::end:
+            case http::ResponseFrame::Kind::broken:
+                reading.record.abandoned = frame.kind == http::ResponseFrame::Kind::broken;
+                reading.reader.on_end(reading.record, "", at);
+                records.push_back(std::move(reading.record));
+                readings.erase(frame.request);
+                break;
+        }
+    }
+    return records;
+}
+
+std::vector<AnswerRecord> with_strangers(std::vector<AnswerRecord> own,
+                                         std::vector<AnswerRecord> at_the_door) {
+    std::set<std::string> known;
+    for (const AnswerRecord& record : own) known.insert(record.request_id);
+    for (AnswerRecord& record : at_the_door) {
+        if (!known.contains(record.request_id)) own.push_back(std::move(record));
+    }
+    return own;
 }
 
 std::vector<double> read_recalls(const std::vector<std::string>& vehicle_folders) {

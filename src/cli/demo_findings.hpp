@@ -9,6 +9,7 @@
 
 #include "base/asio_loop.hpp"
 #include "base/time.hpp"
+#include "cli/answer_record.hpp"
 #include "engine/tap.hpp"
 #include "wire/fleet.hpp"
 
@@ -25,6 +26,11 @@ namespace idlewatt::cli {
 
 [[nodiscard]] std::vector<std::vector<engine::TapFrame>> read_taps(
     const std::vector<std::string>& vehicle_folders);
+// What clients of the gateway were sent, read as a client reads it.
+[[nodiscard]] std::vector<AnswerRecord> read_responses(const std::string& tap_path);
+// The demo's own clients as they saw it, and everybody else as the gateway's door saw it.
+[[nodiscard]] std::vector<AnswerRecord> with_strangers(std::vector<AnswerRecord> own,
+                                                       std::vector<AnswerRecord> at_the_door);
 // From the signal to the end of the engine, in milliseconds.
 [[nodiscard]] std::vector<double> read_recalls(const std::vector<std::string>& vehicle_folders);
 

@@ -167,6 +167,7 @@ base::Result<void> Fleet::start_services() {
         base::SpawnOptions spawn = service_command("gateway");
         spawn.argv.insert(spawn.argv.end(), {"--system-credentials", file, "--port",
                                              std::to_string(options_.port)});
+        if (options_.tap) spawn.argv.insert(spawn.argv.end(), {"--tap", response_tap_path()});
         spawn.environment.emplace_back("IDLEWATT_API_KEY", options_.api_key);
         return spawn;
     });

@@ -5,7 +5,7 @@
 //
 //   DIR/nats.conf nats.pid nats.log          the message server
 //   DIR/coordinator.db .pid .log             its store
-//   DIR/gateway.pid .log
+//   DIR/gateway.pid .log responses.tap
 //   DIR/keys/*.creds                         credentials, mode 0600
 //   DIR/vehicles/ID/agent.pid engine.pid     rewritten at every restart
 //   DIR/vehicles/ID/agent.log receipts.spool recalls.jsonl tap.bin
@@ -38,7 +38,7 @@ struct FleetOptions {
     int port = 0;  // of the gateway; 0: any free one
     double speed = 1.0;
     base::WallTime story_start;
-    bool tap = false;  // record the bytes of the engines' streams
+    bool tap = false;  // record the bytes of engines' streams and of clients' answers
     bool verbose = false;
 };
 
@@ -60,6 +60,9 @@ class Fleet {
     void act(signals::ActionKind action, std::uint32_t vehicle);
 
     [[nodiscard]] std::string store_path() const { return options_.state_dir + "/coordinator.db"; }
+    [[nodiscard]] std::string response_tap_path() const {
+        return options_.state_dir + "/responses.tap";
+    }
 
   private:
     struct Car {

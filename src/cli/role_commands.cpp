@@ -19,6 +19,7 @@
 #include "coordinator/coordinator.hpp"
 #include "gateway/gateway.hpp"
 #include "http/beast_server.hpp"
+#include "http/response_tap.hpp"
 #include "store/sqlite_store.hpp"
 
 namespace idlewatt::cli {
@@ -34,6 +35,7 @@ struct RoleOptions {
     std::string listen_address = "127.0.0.1";
     std::uint16_t port = 8080;
     std::string store_path;
+    std::string tap_path;
     bool verbose = false;
 };
 
@@ -91,7 +93,14 @@ int run_gateway(const RoleOptions& options) {
     // A new name for every run: what was said to a former run finds nobody.
     role.core.gateway =
         core::GatewayId("g" + core::make_time_ordered_id(loop.wall_now(), prng));
-    gateway::Gateway gateway({loop, **bus, *listening->server}, std::move(role));
+    std::unique_ptr<http::Server> tapped;
+    if (!options.tap_path.empty()) {
+        auto made = http::tap_responses(loop, *listening->server, options.tap_path);
+        if (!made) return fail(made.error());
+        tapped = std::move(*made);
+    }
+    http::Server& server = tapped ? *tapped : *listening->server;
+    gateway::Gateway gateway({loop, **bus, server}, std::move(role));
     gateway.start();
     run_until_asked_to_end(loop, options);
     return to_int(ExitCode::ok);
@@ -122,6 +131,8 @@ void add_role_commands(CLI::App& app, int& exit_code) {
                         "Credentials of the system account: deaths of cars are known at once");
     gateway->add_option("--listen", options->listen_address, "Address")->capture_default_str();
     gateway->add_option("--port", options->port, "Port; 0: any")->capture_default_str();
+    gateway->add_option("--tap", options->tap_path,
+                        "Append everything that clients of /v1 are sent to this file");
     gateway->callback([options, &exit_code] { exit_code = run_gateway(*options); });
 
     CLI::App* coordinator =

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "http/response_tap.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/log.hpp"
+
+namespace idlewatt::http {
+
+namespace {
+
+constexpr std::array<std::string_view, 4> kind_names{"head", "body", "end", "broken"};
+constexpr std::string_view tapped_path = "/v1/";
+
+class TappedServer final : public Server {
+public:
+    TappedServer(base::Loop& loop, Server& inner, int file)
+        : loop_(loop), inner_(inner), file_(file) {}
+
+    ~TappedServer() override { ::close(file_); }
+
+    TappedServer(const TappedServer&) = delete;
+    TappedServer& operator=(const TappedServer&) = delete;
+
+    void set_handler(Handler handler) override {
+        Handler passed = handler;
+        passed.on_request = [this, next = handler.on_request](Request request) {
+            if (request.target.starts_with(tapped_path)) tapped_.insert(request.id);
+            if (next) next(std::move(request));
+        };
+        passed.on_gone = [this, next = handler.on_gone](RequestId request) {
+            close(ResponseFrame::Kind::broken, request);
+            if (next) next(request);
+        };
+        inner_.set_handler(std::move(passed));
+    }
+
+    void respond(RequestId request, Response response) override {
+        head(request, response);
+        close(ResponseFrame::Kind::end, request);
+        inner_.respond(request, std::move(response));
+    }
+
+    void begin(RequestId request, Response response) override {
+        head(request, response);
+        inner_.begin(request, std::move(response));
+    }
+
+    void write(RequestId request, std::string bytes) override {
+        record(ResponseFrame::Kind::body, request, bytes);
+        inner_.write(request, std::move(bytes));
+    }
+
+    void end(RequestId request) override {
+        close(ResponseFrame::Kind::end, request);
+        inner_.end(request);
+    }
+
+    void abort(RequestId request) override {
+        close(ResponseFrame::Kind::broken, request);
+        inner_.abort(request);
+    }
+
+private:
+    void head(RequestId request, const Response& response) {
+        const auto type = response.headers.find("content-type");
+        record(ResponseFrame::Kind::head, request,
+               std::to_string(response.status) + " " +
+                   (type == response.headers.end() ? std::string{} : type->second));
+        if (!response.body.empty()) record(ResponseFrame::Kind::body, request, response.body);
+    }
+
+    void close(ResponseFrame::Kind kind, RequestId request) {
+        record(kind, request, {});
+        tapped_.erase(request);
+    }
+
+    void record(ResponseFrame::Kind kind, RequestId request, std::string_view data) {
+        if (full_ || !tapped_.contains(request)) return;
+        std::string frame(kind_names[static_cast<std::size_t>(kind)]);
+        frame += " " + std::to_string(static_cast<std::uint64_t>(request)) + " " +
+                 std::to_string(loop_.wall_now().us) + " " + std::to_string(data.size()) + "\n";
+        frame.append(data);
+        frame += '\n';
+        written_ += frame.size();
+        const bool kept = written_ <= response_tap_bytes_max &&
+                          ::write(file_, frame.data(), frame.size()) ==
+                              static_cast<ssize_t>(frame.size());
+        if (kept) return;
+        full_ = true;
+        base::log_warning("http", "the recording of responses is full and has stopped");
+    }
+
+    base::Loop& loop_;
+    Server& inner_;
+    int file_;
+    bool full_ = false;
+    std::uint64_t written_ = 0;
+    std::unordered_set<RequestId> tapped_;
+};
+
+std::optional<ResponseFrame> parse_head(std::string_view line, std::size_t& bytes) {
+    ResponseFrame frame;
+    const std::size_t space = line.find(' ');
+    const std::string_view word = line.substr(0, space);
+    for (std::size_t i = 0; i < kind_names.size(); ++i) {
+        if (kind_names[i] == word) frame.kind = static_cast<ResponseFrame::Kind>(i);
+    }
+    if (space == std::string_view::npos) return std::nullopt;
+    std::istringstream numbers{std::string(line.substr(space))};
+    numbers >> frame.request >> frame.at.us >> bytes;
+    if (!numbers) return std::nullopt;
+    return frame;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Server>> tap_responses(base::Loop& loop, Server& inner,
+                                                    const std::string& path) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (file < 0) return base::fail_errno("cannot open the recording of responses '" + path + "'");
+    return std::make_unique<TappedServer>(loop, inner, file);
+}
+
+base::Result<std::vector<ResponseFrame>> read_response_tap(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return base::fail_errno("cannot read the recording of responses '" + path + "'");
+    std::vector<ResponseFrame> frames;
+    for (std::string line; std::getline(file, line);) {
+        std::size_t bytes = 0;
+        auto frame = parse_head(line, bytes);
+        if (!frame || bytes > response_tap_bytes_max) {
+            return base::fail(base::ErrorKind::bad_input,
+                              "the recording of responses '" + path + "' is damaged at frame " +
+                                  std::to_string(frames.size()));
+        }
+        frame->data.resize(bytes);
+        file.read(frame->data.data(), static_cast<std::streamsize>(bytes));
+        if (!file || file.get() != '\n') break;
+        frames.push_back(std::move(*frame));
+    }
+    return frames;
+}
+
+}  // namespace idlewatt::http
