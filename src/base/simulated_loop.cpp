@@ -28,6 +28,7 @@ bool SimulatedLoop::run_one() {
     auto first = tasks_.extract(tasks_.begin());
     timers_.erase(first.key().second);
     now_ = Instant{std::max(now_.ns, first.key().first)};
+    ++tasks_run_;
     first.mapped()();
     return true;
 }

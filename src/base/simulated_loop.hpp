@@ -24,6 +24,9 @@ public:
     // True if the condition came true before the time was over.
     bool run_while_not(const std::function<bool()>& condition, Duration limit);
 
+    // Since the beginning.
+    [[nodiscard]] std::uint64_t tasks_run() const { return tasks_run_; }
+
     [[nodiscard]] Instant now() const override { return now_; }
     [[nodiscard]] WallTime wall_now() const override { return start_ + (now_ - Instant{}); }
     void post(Task task) override { after(Duration{}, std::move(task)); }
@@ -36,6 +39,7 @@ private:
     WallTime start_;
     Instant now_{};
     std::uint64_t next_ = 1;
+    std::uint64_t tasks_run_ = 0;
     std::map<Key, Task> tasks_;
     std::map<std::uint64_t, Key> timers_;
 };

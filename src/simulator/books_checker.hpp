@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// Watches the receipts from both ends: what cars signed (seen at their disks) and what was
+// committed. Each signed receipt must arrive, once and unchanged, and the tokens acknowledged for
+// an answer must never be more than its client has.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "core/receipt.hpp"
+#include "simulator/trace.hpp"
+
+namespace idlewatt::simulator {
+
+class BooksChecker {
+public:
+    // A record that a car puts on its disk.
+    void on_disk(std::string_view key, std::string_view value);
+    // A receipt that was committed for the first time.
+    void committed(const core::Receipt& receipt);
+
+    // The sum over all receipts of a work item.
+    [[nodiscard]] std::uint32_t acknowledged_of(const std::string& work) const;
+    [[nodiscard]] const std::map<core::ReceiptId, core::Receipt>& signed_receipts() const {
+        return signed_;
+    }
+    // When everything should have arrived.
+    void check(Trace& trace) const;
+
+private:
+    std::map<core::ReceiptId, core::Receipt> signed_;
+    std::map<core::ReceiptId, core::Receipt> committed_;
+    std::map<std::string, std::uint32_t> acknowledged_;  // by work
+};
+
+}  // namespace idlewatt::simulator
