@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 // What gateways say to a car: opening attempts, acknowledging, asking again, cancelling.
 #include "agent/agent_core.hpp"
+#include "base/fault_point.hpp"
 
 namespace idlewatt::agent {
 
@@ -58,6 +59,7 @@ void AgentCore::resume_or_refuse(Attempt& attempt, const core::ToCar& message, N
         if (resend->from > 0)
             attempt.acknowledge(resend->from - 1);
         for (core::Numbered& numbered : attempt.unacknowledged_from(resend->from)) {
+            base::reached("agent.resent");
             say(attempt, std::move(numbered), effects);
         }
     } else if (std::holds_alternative<core::Cancel>(message)) {

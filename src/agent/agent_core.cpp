@@ -2,6 +2,8 @@
 // Copyright The Idlewatt Authors
 #include "agent/agent_core.hpp"
 
+#include "base/fault_point.hpp"
+
 namespace idlewatt::agent {
 
 AgentCore::AgentCore(CoreConfig config, base::Instant now)
@@ -19,6 +21,7 @@ Effects AgentCore::handle(const Event& event, base::Instant now, base::WallTime 
 // Time has passed that this process did not see. The gateways have gone on without it.
 void AgentCore::wake_up(Now now, Effects& effects) {
     ticked_at_ = now.instant;
+    base::reached("agent.woke_up");
     while (!attempts_.empty()) {
         const core::AttemptId id = attempts_.begin()->first;
         if (attempts_.begin()->second.state() == Attempt::State::running) {
@@ -122,6 +125,7 @@ void AgentCore::tend_attempts(Now now, Effects& effects) {
     for (const core::AttemptId& id : settled)
         close(id, attempts_.at(id).outcome, now, effects);
     for (const core::AttemptId& id : expired) {
+        base::reached("agent.lease_expired");
         const Attempt& attempt = attempts_.at(id);
         const bool ended = attempt.state() == Attempt::State::ended;
         if (attempt.state() == Attempt::State::running)

@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 // May this car work, and what follows for the engine and for the gateways.
 #include "agent/agent_core.hpp"
+#include "base/fault_point.hpp"
 
 namespace idlewatt::agent {
 
@@ -40,6 +41,8 @@ void AgentCore::recall(Now now, Effects& effects) {
     for (auto& [id, attempt] : attempts_) {
         if (attempt.state() != Attempt::State::running)
             continue;
+        if (attempt.generated_tokens() > 0)
+            base::reached("agent.recalled_in_answer");
         yield(attempt, verdict_.reason, core::AttemptEnd::recalled, effects);
     }
 }
@@ -51,6 +54,7 @@ void AgentCore::drain(Now now, Effects& effects) {
         if (attempt.state() != Attempt::State::running)
             continue;
         effects.emplace_back(CancelStream{id});
+        base::reached("agent.drained_in_answer");
         yield(attempt, verdict_.reason, core::AttemptEnd::drained, effects);
     }
 }

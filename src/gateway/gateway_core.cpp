@@ -3,6 +3,7 @@
 #include "gateway/gateway_core.hpp"
 
 #include "base/assert.hpp"
+#include "base/fault_point.hpp"
 
 namespace idlewatt::gateway {
 
@@ -100,11 +101,13 @@ void GatewayCore::fail(Answer& answer, int status, std::string_view code, std::s
 void GatewayCore::fail_without_capacity(Answer& answer, Effects& effects) {
     ++figures_.requests_failed_no_capacity;
     if (answer.begun || answer.attempts > 0) {
+        base::reached("gateway.worker_preempted");
         fail(answer, 503, "worker_preempted",
              "The car that was answering left, and no other became free in time. What was sent is "
              "valid; ask again for the rest.",
              effects);
     } else {
+        base::reached("gateway.queue_timeout");
         fail(answer, 503, "no_capacity",
              "No car was ready in time. Try again after the seconds in Retry-After.", effects);
     }

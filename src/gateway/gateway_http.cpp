@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/fault_point.hpp"
 #include "gateway/gateway_core.hpp"
 
 namespace idlewatt::gateway {
@@ -109,6 +110,7 @@ void GatewayCore::ask_chat(const http::Request& request, Now now, Effects& effec
         std::ranges::count_if(answers_, [](const auto& entry) { return !entry.second.attempt; });
     if (too_many || static_cast<std::size_t>(waiting) >= waiting_max) {
         ++figures_.requests_rejected;
+        base::reached("gateway.queue_full");
         refuse(request.id, 429, "fleet_busy",
                "All cars are busy and the queue is full. Try again after the seconds in "
                "Retry-After.",

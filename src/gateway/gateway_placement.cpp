@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "base/fault_point.hpp"
 #include "gateway/gateway_core.hpp"
 
 namespace idlewatt::gateway {
@@ -56,8 +57,12 @@ void GatewayCore::open(Answer& answer, Now now, Effects& effects) {
     ++answer.attempts;
     ++answer.attempts_without_progress;
     ++figures_.attempts;
-    if (answer.resume.tokens > 0)
+    if (answer.resume.tokens > 0) {
         ++figures_.migrations;
+        base::reached("gateway.migrated");
+        if (base::fault_point("gateway.wrong_resume_count"))
+            --answer.resume.tokens;
+    }
     OpenAttempt attempt;
     attempt.id = core::AttemptId(answer.work.value + "-" + std::to_string(answer.attempts));
     attempt.car = *chosen;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // What cars say, and how it reaches the client: in order, once, acknowledged when it is there.
+#include "base/fault_point.hpp"
 #include "gateway/gateway_core.hpp"
 
 namespace idlewatt::gateway {
@@ -21,6 +22,7 @@ void GatewayCore::on(const CarSaid& event, Now now, Effects& effects) {
 void GatewayCore::answer_stranger(const CarSaid& event, Effects& effects) {
     if (std::holds_alternative<core::Refused>(event.message))
         return;
+    base::reached("gateway.stranger");
     const auto closed = closed_.find(event.from.attempt);
     core::ToCar answer = core::Cancel{};
     if (closed != closed_.end())
@@ -44,6 +46,8 @@ void GatewayCore::take(Answer& answer, const core::Numbered& message, Now now, E
 
 void GatewayCore::take(Answer& answer, const core::Piece& piece, Now now, Effects& effects) {
     OpenAttempt& attempt = *answer.attempt;
+    if (attempt.tokens_before > 0 && base::fault_point("gateway.drop_resumed_piece"))
+        return;
     answer.resume.append(piece.ids, piece.text, piece.token_count);
     answer.attempts_without_progress = 0;
     figures_.tokens_delivered += piece.token_count;
@@ -57,6 +61,8 @@ void GatewayCore::take(Answer& answer, const core::Piece& piece, Now now, Effect
     if (answer.chat.stream) {
         begin(answer, effects);
         if (!piece.text.empty())
+            write(answer, wire::text_event(answer.head, piece.text), effects);
+        if (base::fault_point("gateway.duplicate_piece"))
             write(answer, wire::text_event(answer.head, piece.text), effects);
         attempt.unwritten.emplace_back(attempt.received, answer.bytes_given);
     } else {
@@ -172,6 +178,7 @@ void GatewayCore::ask_again(OpenAttempt& attempt, Now now, Effects& effects) {
         return;
     attempt.repeated_at = now.instant;
     ++figures_.messages_resent;
+    base::reached("gateway.asked_again");
     tell(attempt, core::Resend{attempt.received + 1}, effects);
 }
 
