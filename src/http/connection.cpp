@@ -333,8 +333,8 @@ void Connection::begin(Response response) {
     chunked_ = !http_1_0_ && !head_request_;
     keep_alive_ = keep_alive_ && !http_1_0_;
     append_head(response, false);
-    append_chunk(response.body);
     enter(Phase::streaming);
+    write(response.body);
     flush_soon();
 }
 

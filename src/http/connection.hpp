@@ -45,7 +45,7 @@ public:
 private:
     enum class Phase { idle, reading, waiting, streaming, draining, lingering, closed };
 
-    // Up to here of the wire, so many of the bytes given to write() are out.
+    // Up to here of the wire, so many of the bytes given are out.
     struct Mark {
         std::uint64_t wire_end;
         std::uint64_t given_bytes;

@@ -62,9 +62,8 @@ struct Handler {
     // Last word on this id. Never after respond() or abort(); after end() it means that the rest of
     // the stream did not get out.
     std::function<void(RequestId)> on_gone;
-    // Of a streamed response: how many of the bytes given to write() since begin() are with the
-    // kernel. Grows; comes after end() too, until all are there. The body of begin() is not
-    // counted.
+    // Of a streamed response: how many of the bytes given (the body of begin(), then write()) are
+    // with the kernel. Grows; comes after end() too, until all are there.
     std::function<void(RequestId, std::uint64_t written_bytes)> on_written;
 };
 

@@ -242,6 +242,7 @@ void MemoryServer::respond(RequestId request, Response response) {
 void MemoryServer::begin(RequestId request, Response response) {
     if (Exchange* exchange = impl_->answerable(request, Answer::none)) {
         exchange->answer = Answer::streaming;
+        exchange->given_bytes = response.body.size();
         impl_->start(request, *exchange, std::move(response));
     }
 }

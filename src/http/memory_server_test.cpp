@@ -104,18 +104,18 @@ TEST_F(MemoryServerTest, AClientThatDoesNotReadHoldsBytesAndCountBack) {
     server_.write(id, "abc");
     run();
     EXPECT_EQ(seen->body, "headabc");
-    EXPECT_EQ(written_, 3U);
+    EXPECT_EQ(written_, 7U);
     server_.set_reading(id, false);
     server_.write(id, "def");
     server_.end(id);
     run();
     EXPECT_EQ(seen->body, "headabc");
-    EXPECT_EQ(written_, 3U);
+    EXPECT_EQ(written_, 7U);
     EXPECT_FALSE(seen->ended);
     server_.set_reading(id, true);
     run();
     EXPECT_EQ(seen->body, "headabcdef");
-    EXPECT_EQ(written_, 6U);
+    EXPECT_EQ(written_, 10U);
     EXPECT_TRUE(seen->complete);
     EXPECT_EQ(gone_, 0);
 }
