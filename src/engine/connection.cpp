@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "engine/connection.hpp"
+
+#include <array>
+#include <utility>
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+
+#include "engine/http_response.hpp"
+
+namespace idlewatt::engine {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+struct Connection::Implementation : std::enable_shared_from_this<Implementation> {
+    Implementation(base::AsioLoop& loop, std::string bytes, ConnectionHandler with)
+        : socket(loop.context()), request(std::move(bytes)), handler(std::move(with)) {}
+
+    asio::local::stream_protocol::socket socket;
+    std::string request;
+    ConnectionHandler handler;
+    HttpResponse response;
+    std::array<char, 16 * 1024> buffer{};
+    bool closed = false;
+    bool paused = false;
+    bool reading = false;
+    bool sent = false;
+
+    void connect(const std::string& path) {
+        socket.async_connect(asio::local::stream_protocol::endpoint(path),
+                             [self = shared_from_this()](const error_code& error) {
+                                 if (self->closed)
+                                     return;
+                                 if (error)
+                                     return self->fail("cannot connect to the engine", error);
+                                 self->send();
+                             });
+    }
+
+    void send() {
+        if (handler.on_bytes)
+            handler.on_bytes(request, true);
+        asio::async_write(socket, asio::buffer(request),
+                          [self = shared_from_this()](const error_code& error, std::size_t) {
+                              if (self->closed)
+                                  return;
+                              // A refused request is answered before it is read to its end.
+                              if (error && error != asio::error::broken_pipe) {
+                                  return self->fail("cannot write to the engine", error);
+                              }
+                              self->sent = true;
+                              self->read();
+                          });
+    }
+
+    void read() {
+        if (paused || reading || closed)
+            return;
+        reading = true;
+        socket.async_read_some(
+            asio::buffer(buffer),
+            [self = shared_from_this()](const error_code& error, std::size_t size) {
+                self->reading = false;
+                if (self->closed)
+                    return;
+                if (error == asio::error::eof)
+                    return self->finish(self->response.close());
+                if (error)
+                    return self->fail("cannot read from the engine", error);
+                self->take({self->buffer.data(), size});
+            });
+    }
+
+    void take(std::string_view bytes) {
+        if (handler.on_bytes)
+            handler.on_bytes(bytes, false);
+        std::string body;
+        const base::Result<void> fed = response.feed(bytes, body);
+        if (!body.empty() && handler.on_body)
+            handler.on_body(response.status(), body);
+        if (closed)
+            return;
+        if (!fed || response.complete())
+            return finish(fed);
+        read();
+    }
+
+    void fail(const std::string& what, const error_code& error) {
+        finish(base::fail(base::ErrorKind::unavailable, what + ": " + error.message()));
+    }
+
+    void finish(const base::Result<void>& result) {
+        const auto call = std::move(handler.on_end);
+        const std::uint32_t status = response.status();
+        close();
+        if (!call)
+            return;
+        if (result) {
+            call(status);
+        } else {
+            call(tl::unexpected<base::Error>(result.error()));
+        }
+    }
+
+    void close() {
+        if (closed)
+            return;
+        closed = true;
+        error_code ignored;
+        socket.close(ignored);
+        // The handlers may own us, and one of them may be running.
+        boost::asio::post(socket.get_executor(), [old = std::move(handler)] {});
+        handler = {};
+    }
+};
+
+Connection::Connection(std::shared_ptr<Implementation> impl) : impl_(std::move(impl)) {}
+
+Connection::~Connection() {
+    impl_->close();
+}
+
+std::shared_ptr<Connection> Connection::open(base::AsioLoop& loop, const std::string& socket_path,
+                                             std::string request, ConnectionHandler handler) {
+    auto impl = std::make_shared<Implementation>(loop, std::move(request), std::move(handler));
+    impl->connect(socket_path);
+    return std::make_shared<Connection>(std::move(impl));
+}
+
+void Connection::close() {
+    impl_->close();
+}
+
+void Connection::set_paused(bool paused) {
+    if (std::exchange(impl_->paused, paused) == paused || paused)
+        return;
+    impl_->read();
+}
+
+std::string get_request(std::string_view path) {
+    return "GET " + std::string(path) + " HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n";
+}
+
+std::string post_request(std::string_view path, std::string_view json) {
+    return "POST " + std::string(path) +
+           " HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Type: application/json\r\n"
+           "Content-Length: " +
+           std::to_string(json.size()) + "\r\n\r\n" + std::string(json);
+}
+
+std::shared_ptr<Connection> fetch(base::AsioLoop& loop, const std::string& socket_path,
+                                  std::string request,
+                                  std::function<void(base::Result<Response>)> done) {
+    const auto response = std::make_shared<Response>();
+    const auto over =
+        std::make_shared<std::function<void(base::Result<Response>)>>(std::move(done));
+    ConnectionHandler handler;
+    handler.on_body = [response](std::uint32_t, std::string_view body) {
+        if (response->body.size() <= fetched_bytes_max)
+            response->body.append(body);
+    };
+    handler.on_end = [response, over](const base::Result<std::uint32_t>& status) {
+        if (!status)
+            return (*over)(tl::unexpected<base::Error>(status.error()));
+        if (response->body.size() > fetched_bytes_max) {
+            return (*over)(base::fail(base::ErrorKind::limit_exceeded,
+                                      "the engine's response is longer than 64 MiB"));
+        }
+        response->status = *status;
+        (*over)(std::move(*response));
+    };
+    return Connection::open(loop, socket_path, std::move(request), std::move(handler));
+}
+
+}  // namespace idlewatt::engine

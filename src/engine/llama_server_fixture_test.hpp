@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// A real engine with a tiny random model in a temporary folder, and a proof after each use that no
+// process was left over. Without an engine bundle these tests fail; they are never skipped.
+#pragma once
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "base/asio_loop.hpp"
+#include "core/resume_point.hpp"
+#include "engine/llama_server_engine.hpp"
+#include "engine/random_model.hpp"
+
+namespace idlewatt::engine {
+
+inline std::string greedy_request(std::uint32_t max_tokens) {
+    return R"({"messages":[{"role":"system","content":"Speak."},)"
+           R"({"role":"user","content":"where is the car"}],)"
+           R"("temperature":0,"ignore_eos":true,"max_tokens":)" +
+           std::to_string(max_tokens) + "}";
+}
+
+// Everything that was said to one generate().
+struct Answer {
+    std::vector<core::Piece> pieces;
+    core::ResumePoint resume;
+    std::string text;
+    std::optional<StreamEnd> end;
+
+    StreamHandler handler() {
+        StreamHandler result;
+        result.on_piece = [this](core::Piece piece) {
+            EXPECT_FALSE(end.has_value());
+            EXPECT_TRUE(piece.ids.empty() || piece.ids.size() == piece.token_count);
+            resume.append(piece.ids, piece.text, piece.token_count);
+            text += piece.text;
+            pieces.push_back(std::move(piece));
+        };
+        result.on_end = [this](StreamEnd ended) {
+            EXPECT_FALSE(end.has_value());
+            end = std::move(ended);
+        };
+        return result;
+    }
+};
+
+// Processes below this one (orphans come to us, see main): engines, guards, sandboxes.
+inline std::vector<int> processes_below() {
+    std::vector<int> found;
+    std::error_code error;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
+        std::ifstream children(task.path() / "children");
+        int pid = 0;
+        while (children >> pid)
+            found.push_back(pid);
+    }
+    return found;
+}
+
+inline std::string model_file(WeightType type, std::uint64_t seed = 1) {
+    const std::string path = ::testing::TempDir() + "idlewatt_random_" +
+                             std::to_string(static_cast<int>(type)) + "_" + std::to_string(seed) +
+                             "_" + std::to_string(::getpid()) + ".gguf";
+    if (!std::filesystem::exists(path)) {
+        RandomModelShape shape;
+        shape.weights = type;
+        const auto written = write_random_model(path, shape, seed);
+        EXPECT_TRUE(written) << (written ? "" : written.error().message);
+    }
+    return path;
+}
+
+class LlamaServerFixture {
+public:
+    explicit LlamaServerFixture(const std::function<void(LlamaServerOptions&)>& change = nullptr) {
+        std::string pattern = ::testing::TempDir() + "idlewatt_engine_XXXXXX";
+        folder = ::mkdtemp(pattern.data());
+        const auto bundle = find_engine_bundle();
+        EXPECT_TRUE(bundle) << (bundle ? "" : bundle.error().message);
+        options.bundle_dir = bundle.value_or("");
+        options.model_path = model_file(WeightType::f32);
+        options.model_name = "random";
+        options.run_dir = folder + "/run";
+        options.guard_program = "/proc/self/exe";
+        options.tap_path = folder + "/tap";
+        if (change)
+            change(options);
+        engine = make_llama_server_engine(loop, options);
+    }
+
+    ~LlamaServerFixture() {
+        engine.reset();
+        EXPECT_EQ(processes_below(), std::vector<int>{}) << "a process was left over";
+        EXPECT_FALSE(std::filesystem::exists(pid_file()));
+        std::filesystem::remove_all(folder);
+    }
+
+    LlamaServerFixture(const LlamaServerFixture&) = delete;
+    LlamaServerFixture& operator=(const LlamaServerFixture&) = delete;
+
+    bool run_until(const std::function<bool()>& condition, base::Duration limit) {
+        const base::Instant end = loop.now() + limit;
+        while (!condition()) {
+            if (loop.now() >= end)
+                return false;
+            loop.run_for(base::milliseconds(1));
+        }
+        return true;
+    }
+
+    [[nodiscard]] std::string pid_file() const { return options.run_dir + "/engine.pid"; }
+    [[nodiscard]] int engine_pid() const {
+        std::ifstream file(pid_file());
+        int pid = 0;
+        file >> pid;
+        return pid;
+    }
+
+    base::AsioLoop loop;
+    std::string folder;
+    LlamaServerOptions options;
+    std::unique_ptr<Engine> engine;
+};
+
+}  // namespace idlewatt::engine
