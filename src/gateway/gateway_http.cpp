@@ -91,7 +91,8 @@ void GatewayCore::ask_chat(const http::Request& request, Now now, Effects& effec
     auto chat = wire::parse_chat_request(request.body);
     if (!chat) {
         ++figures_.requests_rejected;
-        refuse(request.id, 400, "invalid_request", chat.error().message, effects);
+        effects.emplace_back(
+            Respond{request.id, json_response(400, wire::error_body(chat.error()))});
         return;
     }
     const std::vector<std::string> models = fleet_.models();
@@ -123,7 +124,7 @@ void GatewayCore::ask_chat(const http::Request& request, Now now, Effects& effec
     answer.work = work;
     answer.request = request.id;
     answer.chat = std::move(*chat);
-    answer.head = {work, answer.chat.model, now.wall};
+    answer.head = {work, answer.chat.model, now.wall, answer.chat.include_usage};
     answer.arrived_at = answer.waiting_since = answer.progress_at = answer.comment_at = now.instant;
     request_bytes_held_ += answer.chat.json.size();
     by_request_.emplace(request.id, work);
