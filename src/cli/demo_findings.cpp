@@ -90,6 +90,8 @@ std::vector<AnswerRecord> read_responses(const std::string& tap_path) {
         const std::size_t space = frame.data.find(' ');
         switch (frame.kind) {
             case http::ResponseFrame::Kind::head:
+                // What was asked for is not in the tap; an answer in events was surely streamed.
+                reading.record.streamed = frame.data.find(" text/event-stream") == space;
                 reading.reader.on_status(reading.record, std::atoi(frame.data.c_str()),
                                          frame.data.substr(space + 1));
                 break;

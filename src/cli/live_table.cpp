@@ -23,6 +23,7 @@ constexpr std::string_view bold = "\x1b[1m";
 constexpr std::string_view plain = "\x1b[0m";
 constexpr std::size_t reason_columns = 20;  // the longest name has 20 letters
 constexpr std::size_t name_columns_max = 16;
+constexpr std::size_t footer_columns_max = 1000;
 
 template <class... Values>
 std::string formatted(const char* format, Values... values) {
@@ -168,41 +169,54 @@ void write_all(int descriptor, std::string_view text) {
     }
 }
 
-std::string take_away(std::size_t lines) {
-    return lines == 0 ? std::string() : "\x1b[" + std::to_string(lines) + "A\r\x1b[J";
+std::string take_away(std::size_t rows) {
+    return rows == 0 ? std::string() : "\x1b[" + std::to_string(rows) + "A\r\x1b[J";
 }
 
 }  // namespace
 
-std::string render(const TableState& state, TableSize size, bool colour) {
-    constexpr std::size_t lines_around = 4;  // two of the header, the titles, the terminal's last
-    std::string out = header_text(state, size.columns, colour);
+Picture render(const TableState& state, TableSize size, bool colour) {
+    constexpr std::size_t rows_around = 4;  // two of the header, the titles, the terminal's last
+    size.columns = std::max<std::size_t>(size.columns, 1);
+    std::vector<std::pair<std::string, std::size_t>> footer;  // with the rows that it takes
+    std::size_t footer_rows = 0;
+    for (const std::string& line : state.footer) {
+        footer.emplace_back(cut(line, footer_columns_max), 0);
+        const std::size_t columns = std::max<std::size_t>(width_of(footer.back().first), 1);
+        footer.back().second = (columns + size.columns - 1) / size.columns;
+        footer_rows += footer.back().second;
+    }
+    Picture picture{header_text(state, size.columns, colour), 0};
     std::size_t name_columns = 7;
     for (const wire::VehicleRow& row : state.vehicles)
         name_columns = std::max(name_columns, width_of(row.announcement.vehicle.value));
     name_columns = std::min(name_columns, name_columns_max);
-    out += cut(' ' + padded("vehicle", name_columns) + ' ' + padded("  state", reason_columns + 2) +
-                   " charge power busy  tokens/s",
-               size.columns) +
-           '\n';
-    const std::size_t taken = lines_around + state.footer.size();
+    picture.text += cut(' ' + padded("vehicle", name_columns) + ' ' +
+                            padded("  state", reason_columns + 2) + " charge power busy  tokens/s",
+                        size.columns) +
+                    '\n';
+    const std::size_t taken = rows_around + footer_rows;
     const std::size_t room = size.lines > taken ? size.lines - taken : 0;
     const bool all = state.vehicles.size() <= room;
     const std::size_t shown = all ? state.vehicles.size() : std::max<std::size_t>(room, 1) - 1;
     for (std::size_t i = 0; i < shown; ++i)
-        out += row_text(state.vehicles[i], name_columns, size.columns, colour);
+        picture.text += row_text(state.vehicles[i], name_columns, size.columns, colour);
     if (!all && room > 0) {
-        out +=
+        picture.text +=
             cut(formatted(" … and %zu more", state.vehicles.size() - shown), size.columns) + '\n';
     }
-    for (const std::string& line : state.footer)
-        out += cut(line, size.columns) + '\n';
-    // On a terminal of a few lines the beginning is what matters.
+    // On a terminal of a few rows the beginning is what matters.
     std::size_t end = 0;
-    for (std::size_t lines = 1; lines < size.lines && end < out.size(); ++lines)
-        end = out.find('\n', end) + 1;
-    out.resize(end);
-    return out;
+    for (; picture.rows + 1 < size.lines && end < picture.text.size(); ++picture.rows)
+        end = picture.text.find('\n', end) + 1;
+    picture.text.resize(end);
+    for (const auto& [line, rows] : footer) {
+        if (picture.rows + rows >= size.lines)
+            break;
+        picture.text += line + '\n';
+        picture.rows += rows;
+    }
+    return picture;
 }
 
 std::optional<LiveTable> LiveTable::open(int descriptor) {
@@ -215,7 +229,7 @@ std::optional<LiveTable> LiveTable::open(int descriptor) {
 LiveTable::LiveTable(LiveTable&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       colour_(other.colour_),
-      lines_drawn_(std::exchange(other.lines_drawn_, 0)),
+      rows_drawn_(std::exchange(other.rows_drawn_, 0)),
       drawn_at_(std::exchange(other.drawn_at_, std::nullopt)) {}
 
 LiveTable::~LiveTable() {
@@ -227,16 +241,16 @@ void LiveTable::draw(const TableState& state, base::Instant now) {
     if (drawn_at_ && now - *drawn_at_ < table_period_min)
         return;
     drawn_at_ = now;
-    const std::string picture = render(state, size_of_terminal(descriptor_), colour_);
-    write_all(descriptor_, "\x1b[?25l" + take_away(lines_drawn_) + picture);
-    lines_drawn_ = static_cast<std::size_t>(std::ranges::count(picture, '\n'));
+    const Picture picture = render(state, size_of_terminal(descriptor_), colour_);
+    write_all(descriptor_, "\x1b[?25l" + take_away(rows_drawn_) + picture.text);
+    rows_drawn_ = picture.rows;
 }
 
 void LiveTable::clear() {
     if (!drawn_at_)
         return;
-    write_all(descriptor_, take_away(lines_drawn_) + "\x1b[?25h");
-    lines_drawn_ = 0;
+    write_all(descriptor_, take_away(rows_drawn_) + "\x1b[?25h");
+    rows_drawn_ = 0;
     drawn_at_.reset();
 }
 

@@ -23,7 +23,8 @@ struct TableState {
     std::vector<wire::VehicleRow> vehicles;  // in the order of display
     wire::GatewayFigures figures;
     double tokens_per_second = 0.0;
-    std::vector<std::string> footer;  // address, key, how to stop
+    // Address, key, how to stop. Wrapped by the terminal and never cut: people copy them.
+    std::vector<std::string> footer;
 };
 
 struct TableSize {
@@ -31,9 +32,13 @@ struct TableSize {
     std::size_t lines = 24;
 };
 
-// Lines that each fit the columns, ending in newlines; never more than the terminal's lines less
-// one. Cars that do not fit are counted.
-[[nodiscard]] std::string render(const TableState& state, TableSize size, bool colour);
+struct Picture {
+    std::string text;      // lines that end in newlines
+    std::size_t rows = 0;  // of the terminal, with wrapped lines; fewer than it has
+};
+
+// Cars that do not fit are counted.
+[[nodiscard]] Picture render(const TableState& state, TableSize size, bool colour);
 
 inline constexpr base::Duration table_period_min = base::milliseconds(200);
 
@@ -57,7 +62,7 @@ private:
 
     int descriptor_ = -1;
     bool colour_ = false;
-    std::size_t lines_drawn_ = 0;
+    std::size_t rows_drawn_ = 0;
     std::optional<base::Instant> drawn_at_;
 };
 

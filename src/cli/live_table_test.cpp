@@ -50,8 +50,20 @@ std::size_t columns_of(const std::string& line) {
     return columns;
 }
 
+void expect_fit(const TableState& state, TableSize size, bool colour) {
+    const Picture picture = render(state, size, colour);
+    std::size_t rows = 0;
+    for (const std::string& line : lines_of(picture.text)) {
+        const bool footer = std::ranges::count(state.footer, line) > 0;
+        ASSERT_TRUE(footer || columns_of(line) <= size.columns) << line;
+        rows += (std::max<std::size_t>(columns_of(line), 1) + size.columns - 1) / size.columns;
+    }
+    ASSERT_EQ(rows, picture.rows);
+    ASSERT_LT(rows, size.lines);
+}
+
 TEST(LiveTable, ShowsEveryCarWithWordAndSymbol) {
-    const auto lines = lines_of(render(state_of(3), {120, 24}, false));
+    const auto lines = lines_of(render(state_of(3), {120, 24}, false).text);
     ASSERT_EQ(lines.size(), 8U);
     EXPECT_NE(lines[0].find("03:01:01  a day: Somebody gets in."), std::string::npos) << lines[0];
     EXPECT_NE(lines[1].find("1 of 3 cars ready"), std::string::npos);
@@ -65,19 +77,23 @@ TEST(LiveTable, FitsEveryTerminal) {
     for (const std::size_t cars : {0U, 1U, 6U, 40U}) {
         for (std::size_t columns = 1; columns < 130; ++columns) {
             for (const std::size_t rows : {2U, 5U, 10U, 24U}) {
-                for (const bool colour : {false, true}) {
-                    const auto lines = lines_of(render(state_of(cars), {columns, rows}, colour));
-                    ASSERT_LT(lines.size(), rows);
-                    for (const std::string& line : lines)
-                        ASSERT_LE(columns_of(line), columns) << line;
-                }
+                for (const bool colour : {false, true})
+                    expect_fit(state_of(cars), {columns, rows}, colour);
             }
         }
     }
 }
 
+TEST(LiveTable, CutsNothingThatPeopleCopy) {
+    TableState state = state_of(6);
+    state.footer = {std::string(200, 'x')};
+    const Picture picture = render(state, {80, 24}, false);
+    EXPECT_NE(picture.text.find(std::string(200, 'x') + '\n'), std::string::npos);
+    EXPECT_EQ(picture.rows, 12U);
+}
+
 TEST(LiveTable, CountsCarsThatDoNotFit) {
-    const std::string picture = render(state_of(40), {80, 24}, false);
+    const std::string picture = render(state_of(40), {80, 24}, false).text;
     const auto lines = lines_of(picture);
     EXPECT_EQ(lines.size(), 23U);
     const auto shown = std::ranges::count_if(
@@ -87,15 +103,15 @@ TEST(LiveTable, CountsCarsThatDoNotFit) {
 }
 
 TEST(LiveTable, UsesColourOnlyWhenTold) {
-    EXPECT_EQ(render(state_of(5), {80, 24}, false).find('\x1b'), std::string::npos);
-    EXPECT_NE(render(state_of(5), {80, 24}, true).find("\x1b[32m●"), std::string::npos);
+    EXPECT_EQ(render(state_of(5), {80, 24}, false).text.find('\x1b'), std::string::npos);
+    EXPECT_NE(render(state_of(5), {80, 24}, true).text.find("\x1b[32m●"), std::string::npos);
 }
 
 TEST(LiveTable, LetsNothingFromOutsideSteerTheTerminal) {
     TableState state = state_of(1);
     state.caption = "a\x1b[2Jb\nc";
     state.vehicles[0].announcement.vehicle = core::VehicleId("x\x1b]0;y");
-    EXPECT_EQ(render(state, {80, 24}, false).find('\x1b'), std::string::npos);
+    EXPECT_EQ(render(state, {80, 24}, false).text.find('\x1b'), std::string::npos);
 }
 
 TEST(LiveTable, IsNotForFiles) {
