@@ -56,8 +56,7 @@ void AgentCore::resume_or_refuse(Attempt& attempt, const core::ToCar& message, N
             steer_engine(now, effects);
         }
     } else if (const auto* resend = std::get_if<core::Resend>(&message)) {
-        if (resend->from > 0)
-            attempt.acknowledge(resend->from - 1);
+        // What came before has been received, but the client may not have it yet.
         for (core::Numbered& numbered : attempt.unacknowledged_from(resend->from)) {
             base::reached("agent.resent");
             say(attempt, std::move(numbered), effects);
