@@ -160,6 +160,8 @@ void AgentCore::pace(Attempt& attempt, Effects& effects) const {
     if (full == attempt.paused)
         return;
     attempt.paused = full;
+    if (full)
+        base::reached("agent.paused");
     effects.emplace_back(PauseStream{attempt.id(), full});
 }
 

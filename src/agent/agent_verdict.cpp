@@ -32,7 +32,7 @@ void AgentCore::judge(Now now, Effects& effects) {
 
 // The engine dies first; words come after.
 void AgentCore::recall(Now now, Effects& effects) {
-    if (engine_phase_ == EnginePhase::on) {
+    if (engine_phase_ == EnginePhase::on && !base::fault_point("agent.deaf_to_owner")) {
         engine_phase_ = EnginePhase::ending;
         recall_began_at_ = now.instant;
         recall_reason_ = verdict_.reason;

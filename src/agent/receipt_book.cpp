@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/fault_point.hpp"
 #include "base/log.hpp"
 
 namespace idlewatt::agent {
@@ -89,7 +90,8 @@ bool ReceiptBook::close(core::Receipt receipt) {
     report(spool_.erase(draft_key(receipt.attempt)));
     report(spool_.sync());
     ++counts_.signed_receipts;
-    outbox_.push_back(std::move(made));
+    if (!base::fault_point("agent.lose_receipt"))
+        outbox_.push_back(std::move(made));
     deliver_after(receipt_gather);
     return kept.has_value();
 }
