@@ -35,10 +35,17 @@ struct OpenAttempt {
     std::uint64_t acknowledged = 0;  // of these, told the car
     std::deque<std::pair<std::uint64_t, std::uint64_t>> unwritten;  // sequence, response bytes
 
+    // So many bytes of the response are with the client.
+    void written(std::uint64_t bytes) {
+        for (; !unwritten.empty() && unwritten.front().second <= bytes; unwritten.pop_front())
+            with_client = unwritten.front().first;
+    }
+
     base::Instant opened_at;
     base::Instant heard_at;
     base::Instant acknowledged_at;
     base::Instant repeated_at;  // when something was last asked or sent again
+    base::Instant ended_at;     // meaningful once it settles
 };
 
 struct Answer {
@@ -51,7 +58,7 @@ struct Answer {
     core::ResumePoint resume;
     std::string text;                 // the whole text, only when the client does not stream
     std::uint64_t bytes_given = 0;    // to the HTTP server
-    std::uint64_t bytes_written = 0;  // by it to the client
+    std::uint64_t bytes_written = 0;  // of these, by it to the client
     bool begun = false;               // status and headers are out
     bool done = false;                // answered, failed or abandoned; about to be forgotten
 

@@ -18,13 +18,16 @@ Effects GatewayCore::handle(const Event& event, base::Instant now, base::WallTim
     return effects;
 }
 
-void GatewayCore::on(const ClientGone& event, Now, Effects& effects) {
+void GatewayCore::on(const ClientGone& event, Now now, Effects& effects) {
+    stop_settling(event.request, effects);
     const auto found = by_request_.find(event.request);
     if (found == by_request_.end())
         return;
     Answer& answer = answers_.at(found->second);
-    if (answer.attempt)
+    if (answer.attempt) {
+        acknowledge(*answer.attempt, now, effects);
         tell(*answer.attempt, core::Cancel{}, effects);
+    }
     drop_attempt(answer);
     ++figures_.requests_cancelled;
     finish(answer);
@@ -74,6 +77,7 @@ void GatewayCore::on(const Tick&, Now now, Effects& effects) {
             lose_attempts_on(car, std::nullopt, now, effects);
         }
     }
+    tend_settling(now, effects);
     for (auto& [work, answer] : answers_) {
         if (answer.done)
             continue;

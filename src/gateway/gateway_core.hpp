@@ -49,6 +49,8 @@ inline constexpr base::Duration comment_period = base::seconds(5);
 // A client that takes no byte for this long while some wait is given up.
 inline constexpr base::Duration client_stall_max = base::seconds(60);
 inline constexpr std::size_t closed_attempts_remembered = 4096;
+// Ended attempts whose pieces a slow client has not taken yet; beyond it the car is not told.
+inline constexpr std::size_t settling_max = 4096;
 inline constexpr int retry_after_full_s = 2;
 inline constexpr int retry_after_empty_s = 10;
 
@@ -96,6 +98,7 @@ private:
     void open(Answer& answer, Now now, Effects& effects);
     void place_waiting(Now now, Effects& effects);
     void lose_attempt(Answer& answer, Now now, Effects& effects);
+    void move_on(Answer& answer, Now now, Effects& effects);
     // All on this car but those of the given run of its agent.
     void lose_attempts_on(CarNumber car, std::optional<core::Incarnation> except, Now now,
                           Effects& effects);
@@ -118,6 +121,13 @@ private:
     void write(Answer& answer, std::string bytes, Effects& effects);
     void answer_stranger(const CarSaid& event, Effects& effects);
 
+    // ended attempts (gateway_settling.cpp)
+    void settle(Answer& answer, Now now, Effects& effects);
+    void settle_written(const Written& event, Now now, Effects& effects);
+    void tend_settling(Now now, Effects& effects);
+    void stop_settling(http::RequestId request, Effects& effects);
+    [[nodiscard]] const OpenAttempt* find_settling(const core::AttemptId& attempt) const;
+
     // ends (gateway_core.cpp)
     void fail(Answer& answer, int status, std::string_view code, std::string_view message,
               Effects& effects);
@@ -138,6 +148,10 @@ private:
     std::unordered_map<core::AttemptId, core::WorkId> by_attempt_;
     std::vector<core::WorkId> finished_;  // to be forgotten when the event is done
     std::size_t request_bytes_held_ = 0;
+
+    // Ended attempts of which the client has not everything yet; may outlive their answers.
+    std::map<http::RequestId, std::vector<OpenAttempt>> settling_;
+    std::unordered_map<core::AttemptId, http::RequestId> settling_ids_;
 
     // Ended attempts: the last sequence, for cars that missed the last acknowledgement.
     std::unordered_map<core::AttemptId, std::uint64_t> closed_;

@@ -106,8 +106,14 @@ void GatewayCore::place_waiting(Now now, Effects& effects) {
 }
 
 void GatewayCore::lose_attempt(Answer& answer, Now now, Effects& effects) {
-    // If it still lives, it must not go on.
+    // If it still lives, it is owed what the client has, and must not go on.
+    acknowledge(*answer.attempt, now, effects);
     tell(*answer.attempt, core::Cancel{}, effects);
+    move_on(answer, now, effects);
+}
+
+// Elsewhere, from the last token that the client was given.
+void GatewayCore::move_on(Answer& answer, Now now, Effects& effects) {
     answer.avoided.emplace_back(answer.attempt->car, now.instant + avoid_for);
     drop_attempt(answer);
     answer.waiting_since = now.instant;

@@ -25,6 +25,8 @@ void GatewayCore::answer_stranger(const CarSaid& event, Effects& effects) {
     base::reached("gateway.stranger");
     const auto closed = closed_.find(event.from.attempt);
     core::ToCar answer = core::Cancel{};
+    if (const OpenAttempt* settling = find_settling(event.from.attempt))
+        answer = core::Ack{settling->with_client};
     if (closed != closed_.end())
         answer = core::Ack{closed->second};
     effects.emplace_back(Tell{event.from.vehicle, event.from.incarnation, event.from.attempt,
@@ -65,6 +67,7 @@ void GatewayCore::take(Answer& answer, const core::Piece& piece, Now now, Effect
         if (base::fault_point("gateway.duplicate_piece"))
             write(answer, wire::text_event(answer.head, piece.text), effects);
         attempt.unwritten.emplace_back(attempt.received, answer.bytes_given);
+        attempt.written(answer.bytes_written);
     } else {
         answer.text += piece.text;
         attempt.with_client = attempt.received;
@@ -94,9 +97,7 @@ void GatewayCore::take(Answer& answer, const core::Finished& finished, Now now, 
         effects.emplace_back(Respond{
             answer.request, {200, {{"content-type", "application/json"}}, std::move(body)}});
     }
-    attempt.with_client = attempt.received;
-    acknowledge(attempt, now, effects);
-    remember_closed(attempt);
+    settle(answer, now, effects);
     drop_attempt(answer);
     ++figures_.requests_completed;
     finish(answer);
@@ -104,9 +105,7 @@ void GatewayCore::take(Answer& answer, const core::Finished& finished, Now now, 
 }
 
 void GatewayCore::take(Answer& answer, const core::Rejected& rejected, Now now, Effects& effects) {
-    answer.attempt->with_client = answer.attempt->received;
-    acknowledge(*answer.attempt, now, effects);
-    remember_closed(*answer.attempt);
+    settle(answer, now, effects);
     ++figures_.requests_rejected;
     --figures_.requests_started;
     fail(answer, static_cast<int>(rejected.http_status), "invalid_request", rejected.message,
@@ -115,10 +114,8 @@ void GatewayCore::take(Answer& answer, const core::Rejected& rejected, Now now, 
 }
 
 void GatewayCore::take(Answer& answer, const core::Yielded&, Now now, Effects& effects) {
-    answer.attempt->with_client = answer.attempt->received;
-    acknowledge(*answer.attempt, now, effects);
-    remember_closed(*answer.attempt);
-    lose_attempt(answer, now, effects);
+    settle(answer, now, effects);
+    move_on(answer, now, effects);
 }
 
 void GatewayCore::take(Answer& answer, const core::Alive& alive, Now now, Effects& effects) {
@@ -149,6 +146,7 @@ void GatewayCore::take(Answer& answer, const core::Refused& refused, Now now, Ef
 }
 
 void GatewayCore::on(const Written& event, Now now, Effects& effects) {
+    settle_written(event, now, effects);
     const auto found = by_request_.find(event.request);
     if (found == by_request_.end())
         return;
@@ -158,10 +156,7 @@ void GatewayCore::on(const Written& event, Now now, Effects& effects) {
     if (!answer.attempt)
         return;
     OpenAttempt& attempt = *answer.attempt;
-    while (!attempt.unwritten.empty() && attempt.unwritten.front().second <= event.bytes) {
-        attempt.with_client = attempt.unwritten.front().first;
-        attempt.unwritten.pop_front();
-    }
+    attempt.written(event.bytes);
     if (attempt.with_client - attempt.acknowledged >= acknowledge_every) {
         acknowledge(attempt, now, effects);
     }
@@ -194,7 +189,9 @@ void GatewayCore::tend_attempt(Answer& answer, Now now, Effects& effects) {
     const bool stuck = answer.bytes_given > answer.bytes_written &&
                        now.instant - answer.progress_at > client_stall_max;
     if (stuck) {
+        acknowledge(attempt, now, effects);
         tell(attempt, core::Cancel{}, effects);
+        stop_settling(answer.request, effects);
         drop_attempt(answer);
         effects.emplace_back(AbortResponse{answer.request});
         ++figures_.requests_cancelled;
