@@ -7,19 +7,21 @@
 
 namespace idlewatt::simulator {
 
-void BooksChecker::on_disk(std::string_view key, std::string_view value) {
+void BooksChecker::on_disk(std::string_view key, std::string_view value, Trace& trace) {
     constexpr std::string_view prefix = "receipt/";
     constexpr std::size_t signature_bytes = 64;
     if (!key.starts_with(prefix))
         return;
     const auto receipt = wire::decode_receipt(value.substr(signature_bytes));
     IDLEWATT_ASSERT(receipt.has_value());
-    if (signed_.emplace(receipt->id, *receipt).second)
-        acknowledged_[receipt->work.value] += receipt->acknowledged_tokens;
-}
-
-void BooksChecker::committed(const core::Receipt& receipt) {
-    committed_.emplace(receipt.id, receipt);
+    if (!signed_.emplace(receipt->id, *receipt).second)
+        return;
+    acknowledged_[receipt->work.value] += receipt->acknowledged_tokens;
+    trace.line(receipt->vehicle.value, "signs for " + receipt->attempt.value + ": " +
+                                           std::string(core::name(receipt->end)) + ", made " +
+                                           std::to_string(receipt->generated_tokens) +
+                                           ", acknowledged " +
+                                           std::to_string(receipt->acknowledged_tokens));
 }
 
 std::uint32_t BooksChecker::acknowledged_of(const std::string& work) const {
@@ -27,11 +29,18 @@ std::uint32_t BooksChecker::acknowledged_of(const std::string& work) const {
     return found == acknowledged_.end() ? 0 : found->second;
 }
 
-void BooksChecker::check(Trace& trace) const {
+void BooksChecker::check(const store::MemoryDatabase& database, Trace& trace) const {
+    std::map<core::ReceiptId, core::Receipt> committed;
+    for (const store::StoredReceipt& stored : database.receipts) {
+        if (!committed.emplace(stored.receipt.id, stored.receipt).second)
+            trace.violation("books", "receipt " + stored.receipt.id.value + " is there twice");
+        if (!signed_.contains(stored.receipt.id))
+            trace.violation("books", "receipt " + stored.receipt.id.value + " was never signed");
+    }
     std::map<core::AttemptId, core::ReceiptId> by_attempt;
     for (const auto& [id, receipt] : signed_) {
-        const auto arrived = committed_.find(id);
-        if (arrived == committed_.end()) {
+        const auto arrived = committed.find(id);
+        if (arrived == committed.end()) {
             trace.violation("books", "receipt " + id.value + " of " + receipt.attempt.value +
                                          " was signed and did not arrive");
         } else if (arrived->second != receipt) {
@@ -42,8 +51,6 @@ void BooksChecker::check(Trace& trace) const {
         if (!by_attempt.emplace(receipt.attempt, id).second)
             trace.violation("books", "two receipts for attempt " + receipt.attempt.value);
     }
-    if (committed_.size() > signed_.size())
-        trace.violation("books", "more receipts were committed than signed");
 }
 
 }  // namespace idlewatt::simulator

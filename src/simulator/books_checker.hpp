@@ -12,15 +12,14 @@
 
 #include "core/receipt.hpp"
 #include "simulator/trace.hpp"
+#include "store/memory_store.hpp"
 
 namespace idlewatt::simulator {
 
 class BooksChecker {
 public:
     // A record that a car puts on its disk.
-    void on_disk(std::string_view key, std::string_view value);
-    // A receipt that was committed for the first time.
-    void committed(const core::Receipt& receipt);
+    void on_disk(std::string_view key, std::string_view value, Trace& trace);
 
     // The sum over all receipts of a work item.
     [[nodiscard]] std::uint32_t acknowledged_of(const std::string& work) const;
@@ -28,11 +27,10 @@ public:
         return signed_;
     }
     // When everything should have arrived.
-    void check(Trace& trace) const;
+    void check(const store::MemoryDatabase& database, Trace& trace) const;
 
 private:
     std::map<core::ReceiptId, core::Receipt> signed_;
-    std::map<core::ReceiptId, core::Receipt> committed_;
     std::map<std::string, std::uint32_t> acknowledged_;  // by work
 };
 

@@ -55,7 +55,7 @@ struct Car::Process {
               }),
           signals(gate),
           spool(open_disk(car.disk_), [&world](std::string_view key, std::string_view value) {
-              world.books.on_disk(key, value);
+              world.books.on_disk(key, value, world.trace);
           }) {}
 
     GatedLoop gate;
@@ -87,9 +87,7 @@ void Car::start() {
     options.model = "memory";
     options.settings = settings_of(world_.scenario);
     options.seed = world_.seed_of(1000 + number_ * 100 + incarnation_);
-    const auto shown = shown_;
-    shown_ = Wishes{};
-    show(shown);
+    tell_sensors(shown_, nullptr);
     process_->agent = std::make_unique<agent::Agent>(
         agent::AgentParts{process_->gate, process_->bus, process_->engine, process_->signals,
                           meter_, process_->spool, key_},
@@ -143,25 +141,29 @@ void Car::show(const Wishes& now) {
     }
     if (!process_)
         return;
+    tell_sensors(now, &before);
+    check_engine();
+}
+
+// What is not as before; everything if there is no before.
+void Car::tell_sensors(const Wishes& now, const Wishes* before) {
     for (std::size_t i = 0; i < core::signal_count; ++i) {
-        if (now[i] == before[i])
+        if (before != nullptr && now[i] == (*before)[i])
             continue;
-        process_->gate.enter([this, process = process_.get(), i, wish = now[i]] {
+        process_->gate.enter([process = process_.get(), i, wish = now[i]] {
             const auto id = static_cast<core::SignalId>(i);
             if (wish.value) {
                 process->signals.set(id, *wish.value);
             } else {
                 process->signals.drop(id);
             }
-            (void)this;
         });
     }
-    check_engine();
 }
 
 // The owner's own rule, stated a second time: against these signals no engine may run.
 void Car::check_engine() const {
-    if (!process_ || process_->gate.stopped() || !process_->engine.wanted() ||
+    if (!process_ || process_->gate.behind() || !process_->engine.wanted() ||
         !world_.checks(Check::owner)) {
         return;
     }

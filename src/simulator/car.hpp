@@ -57,6 +57,7 @@ private:
     }
     [[nodiscard]] Wishes wishes() const;
     void show(const Wishes& now);
+    void tell_sensors(const Wishes& now, const Wishes* before);
     void freeze();
     void thaw();
     void check_engine() const;

@@ -13,7 +13,6 @@ namespace {
 constexpr std::size_t long_text_bytes = 300 * 1024;
 const Span hang_up_after{base::milliseconds(0), base::seconds(4)};
 const Span reads_for{base::milliseconds(50), base::seconds(2)};
-const Span reads_nothing_for{base::milliseconds(200), base::seconds(5)};
 // Whoever has seen the beginning of an answer sees at least a comment this often.
 constexpr base::Duration silence_limit = gateway::comment_period + base::seconds(2);
 
@@ -95,7 +94,7 @@ void Client::plan_habits(std::uint64_t number) {
     }
     if (prng_.chance(habits.slow)) {
         const base::Duration stops = draw(reads_for, prng_);
-        const base::Duration lasts = draw(reads_nothing_for, prng_);
+        const base::Duration lasts = draw(habits.slow_for, prng_);
         world_.loop.after(stops, [this, number] { set_reading(number, false); });
         world_.loop.after(stops + lasts, [this, number] { set_reading(number, true); });
     }

@@ -14,11 +14,13 @@ GatedLoop::~GatedLoop() {
 
 void GatedLoop::go_on() {
     stopped_ = false;
+    catching_up_ = true;
     while (!stopped_ && !backlog_.empty()) {
         const Task task = std::move(backlog_.front().second);
         backlog_.pop_front();
         task();
     }
+    catching_up_ = false;
 }
 
 void GatedLoop::enter(Task task) {

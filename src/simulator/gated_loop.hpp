@@ -26,6 +26,8 @@ public:
     void stop() { stopped_ = true; }
     void go_on();
     [[nodiscard]] bool stopped() const { return stopped_; }
+    // It goes on, but has not yet heard of everything that happened meanwhile.
+    [[nodiscard]] bool behind() const { return stopped_ || catching_up_; }
     // From outside the process: now, or when it goes on.
     void enter(Task task);
 
@@ -38,6 +40,7 @@ public:
 private:
     base::Loop& below_;
     bool stopped_ = false;
+    bool catching_up_ = false;
     std::uint64_t next_ = 1;
     std::map<std::uint64_t, base::TimerId> waiting_;      // ours, the one below
     std::deque<std::pair<std::uint64_t, Task>> backlog_;  // due while stopped

@@ -1,35 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// Where receipts go: stands for the coordinator and its store on the simulated bus. Can be closed
-// and opened again; what it has committed stays.
+// The simulated coordinator: the production role on the twins of bus and store, in a process that
+// can be closed and opened again. The database outlives it.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
-#include "bus/bus.hpp"
-#include "core/receipt.hpp"
+#include "coordinator/coordinator.hpp"
 #include "simulator/world.hpp"
+#include "store/memory_store.hpp"
 
 namespace idlewatt::simulator {
 
 class Office {
 public:
     explicit Office(World& world) : world_(world) {}
+    ~Office() { close(); }
 
-    // Which key a car signs with.
-    void enrol(const core::VehicleId& vehicle, std::string public_key);
+    Office(const Office&) = delete;
+    Office& operator=(const Office&) = delete;
+
     void open();
     void close();
+    // Which key a car signs with. The office is open.
+    void enrol(const core::VehicleId& vehicle, std::string public_key);
+
+    [[nodiscard]] const store::MemoryDatabase& database() const { return *database_; }
 
 private:
-    void take(const bus::Message& message);
-
     World& world_;
-    std::map<core::VehicleId, std::string> keys_;
-    std::map<core::ReceiptId, core::SignedReceipt> committed_;
+    std::shared_ptr<store::MemoryDatabase> database_ = std::make_shared<store::MemoryDatabase>();
     std::unique_ptr<bus::Bus> bus_;
+    std::unique_ptr<store::Store> store_;
+    std::unique_ptr<coordinator::Coordinator> coordinator_;
 };
 
 }  // namespace idlewatt::simulator

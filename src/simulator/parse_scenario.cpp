@@ -82,14 +82,15 @@ void read_setup(const toml::table& table, Scenario& scenario, Complaints& compla
 }
 
 void read_clients(const toml::table& table, ClientHabits& habits, Complaints& complaints) {
-    static constexpr std::array<std::string_view, 9> keys = {
-        "count",     "streamed",   "hang_up",    "slow",   "endless",
-        "long_text", "tokens_min", "tokens_max", "pause_s"};
+    static constexpr std::array<std::string_view, 10> keys = {
+        "count",   "streamed",  "hang_up",    "slow",       "slow_s",
+        "endless", "long_text", "tokens_min", "tokens_max", "pause_s"};
     const TableReader reader(table, "[clients]", keys, complaints);
     habits.count = count_of(reader, "count", habits.count, 0, 10'000);
     habits.streamed = reader.number("streamed", habits.streamed, 0, 1);
     habits.hang_up = reader.number("hang_up", habits.hang_up, 0, 1);
     habits.slow = reader.number("slow", habits.slow, 0, 1);
+    habits.slow_for = span_of(reader, "slow_s", 1.0, habits.slow_for);
     habits.endless = reader.number("endless", habits.endless, 0, 1);
     habits.long_text = reader.number("long_text", habits.long_text, 0, 1);
     habits.tokens_min = count_of(reader, "tokens_min", habits.tokens_min, 1, 10'000);

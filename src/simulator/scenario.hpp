@@ -62,9 +62,10 @@ struct TimedFault {
 
 struct ClientHabits {
     std::uint32_t count = 10;
-    double streamed = 0.8;    // share of questions
-    double hang_up = 0.05;    // share whose client leaves before the end
-    double slow = 0.1;        // share whose client stops reading for a while
+    double streamed = 0.8;  // share of questions
+    double hang_up = 0.05;  // share whose client leaves before the end
+    double slow = 0.1;      // share whose client stops reading for a while
+    Span slow_for{base::milliseconds(200), base::seconds(5)};
     double endless = 0.2;     // share without max_tokens: the engine ends the answer itself
     double long_text = 0.02;  // share with a body of several parts
     std::uint32_t tokens_min = 1;

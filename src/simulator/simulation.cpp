@@ -18,7 +18,6 @@ Simulation::Simulation(const Scenario& scenario, std::uint64_t seed)
     world_.hub.set_weather(scenario.weather);
     for (std::uint32_t i = 0; i < scenario.vehicles; ++i) {
         cars_.push_back(std::make_unique<Car>(world_, i));
-        office_.enrol(cars_.back()->vehicle(), cars_.back()->public_key());
     }
     for (std::uint32_t i = 0; i < scenario.gateways; ++i)
         gateways_.push_back(std::make_unique<GatewayProcess>(world_, i));
@@ -95,8 +94,10 @@ bool Simulation::quiet() const {
 Report Simulation::run() {
     const Scenario& scenario = world_.scenario;
     office_.open();
-    for (const auto& car : cars_)
+    for (const auto& car : cars_) {
+        office_.enrol(car->vehicle(), car->public_key());
         car->start();
+    }
     for (const auto& gateway : gateways_)
         gateway->start();
     for (const auto& client : clients_)
@@ -141,7 +142,7 @@ void Simulation::check() {
             car->check_quiet();
     }
     if (world_.checks(Check::receipts))
-        world_.books.check(world_.trace);
+        world_.books.check(office_.database(), world_.trace);
     for (const auto& client : clients_) {
         for (const AskedQuestion& question : client->asked())
             check_books(question);
