@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/assert.hpp"
 #include "base/prng.hpp"
 #include "engine/gguf_writer.hpp"
 #include "engine/random_vocabulary.hpp"
@@ -47,6 +48,19 @@ struct Tensor {
     std::function<void(std::uint64_t row, std::vector<float>& values)> fill;
 };
 
+// llama.cpp's number for files whose weights are mostly of this type.
+std::uint32_t file_type(WeightType weights) {
+    switch (weights) {
+        case WeightType::f32:
+            return 0;
+        case WeightType::f16:
+            return 1;
+        case WeightType::q8_0:
+            return 7;
+    }
+    base::assertion_failed("closed enum WeightType", __FILE__, __LINE__);
+}
+
 class Model {
 public:
     Model(const RandomModelShape& shape, std::uint64_t seed) : shape_(shape), prng_(seed) {
@@ -78,6 +92,7 @@ public:
         GgufHead head;
         head.add("general.architecture", std::string_view("llama"));
         head.add("general.name", std::string_view("random weights"));
+        head.add("general.file_type", file_type(shape_.weights));
         head.add("llama.context_length", shape_.context_tokens);
         head.add("llama.embedding_length", shape_.width);
         head.add("llama.block_count", shape_.layers);

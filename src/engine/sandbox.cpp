@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "engine/gguf_file_type.hpp"
 #include "engine/guard.hpp"
 #include "engine/syscall_filter.hpp"
 
@@ -48,6 +49,12 @@ void append_server_flags(std::vector<std::string>& argv, const LlamaServerOption
                   std::to_string(options.slots + http_threads_extra)});
     // No cache beside the slots: its default limit is 8 GiB. Warnings only: no prompt in a log.
     append(argv, {"--no-ui", "--no-warmup", "--fit", "off", "--cache-ram", "0", "-lv", "2"});
+    // Who serves whole weights wants exactness: with a half-precision cache and fused attention a
+    // token's log-probability moves by up to 0.02 between prefill and decode, enough for an answer
+    // that moved to another car to differ; with these it moves by 1e-6.
+    const auto weights = read_file_type(options.model_path);
+    if (weights && *weights != FileType::other)
+        append(argv, {"-fa", "off", "-ctk", "f32", "-ctv", "f32"});
 }
 
 // The host's /usr as it is, where no bundle is given.
