@@ -12,10 +12,10 @@ ChatAnswer::ChatAnswer(DemoProcess& demo, const Question& question) : demo_(demo
     call.url = demo.url() + "/v1/chat/completions";
     call.headers["authorization"] = "Bearer " + demo.api_key();
     call.headers["content-type"] = "application/json";
-    call.body = "{\"messages\":[{\"role\":\"user\",\"content\":" +
-                nlohmann::json(question.text).dump() + "}],\"temperature\":0,\"max_tokens\":" +
-                std::to_string(question.max_tokens) +
-                ",\"stream\":" + (question.stream ? "true" : "false") + question.more_fields + "}";
+    call.body =
+        "{\"messages\":[{\"role\":\"user\",\"content\":" + nlohmann::json(question.text).dump() +
+        "}],\"temperature\":0,\"max_tokens\":" + std::to_string(question.max_tokens) +
+        ",\"stream\":" + (question.stream ? "true" : "false") + question.more_fields + "}";
     http::CallHandler handler;
     handler.on_head = [record = record_, reader = reader_](int status,
                                                            const http::Headers& headers) {

@@ -2,15 +2,16 @@
 // Copyright The Idlewatt Authors
 #include "demo_process.hpp"
 
-#include <gtest/gtest.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+
+#include <signal.h>
+
+#include <gtest/gtest.h>
 
 #include "cli/demo_summary.hpp"
 #include "cli/files.hpp"
@@ -23,6 +24,17 @@ namespace {
 constexpr base::Duration step = base::milliseconds(2);
 
 }  // namespace
+
+engine::RandomModelShape test_model(engine::WeightType weights) {
+    engine::RandomModelShape shape;
+    shape.layers = 6;
+    shape.width = 512;
+    shape.heads = 8;
+    shape.key_value_heads = 4;
+    shape.feed_forward = 1408;
+    shape.weights = weights;
+    return shape;
+}
 
 DemoProcess::DemoProcess(DemoSetup setup) : vehicle_count_(setup.vehicles) {
     std::string pattern = std::filesystem::temp_directory_path() / "idlewatt-test-XXXXXX";
@@ -58,7 +70,8 @@ DemoProcess::DemoProcess(DemoSetup setup) : vehicle_count_(setup.vehicles) {
 }
 
 DemoProcess::~DemoProcess() {
-    if (!ended_) end();
+    if (!ended_)
+        end();
     std::error_code ignored;
     if (::testing::Test::HasFailure()) {
         std::cout << "state and logs of the failed run: " << folder_ << '\n';
@@ -78,7 +91,8 @@ base::Duration DemoProcess::end() {
 bool DemoProcess::wait_for(const std::function<bool()>& condition, base::Duration limit) {
     const base::Instant end = loop_.now() + limit;
     while (!condition()) {
-        if (loop_.now() > end) return false;
+        if (loop_.now() > end)
+            return false;
         loop_.run_for(step);
     }
     return true;
@@ -125,7 +139,8 @@ wire::GatewayFigures DemoProcess::figures() {
 
 std::string DemoProcess::serving_vehicle() {
     for (const wire::VehicleRow& row : vehicles()) {
-        if (row.active_requests > 0) return row.announcement.vehicle.value;
+        if (row.active_requests > 0)
+            return row.announcement.vehicle.value;
     }
     return {};
 }
@@ -162,7 +177,8 @@ std::uint32_t rounds(std::uint32_t otherwise) {
 bool process_runs(int pid) {
     std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
     std::string line;
-    if (!std::getline(stat, line)) return false;
+    if (!std::getline(stat, line))
+        return false;
     const auto name_end = line.rfind(')');
     return name_end != std::string::npos && line.compare(name_end, 3, ") Z") != 0 &&
            line.compare(name_end, 3, ") X") != 0;

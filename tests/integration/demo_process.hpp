@@ -17,9 +17,12 @@
 
 namespace idlewatt::test {
 
+// Slow enough (100 to 200 tokens/s on one core) that an answer can be caught in the middle.
+[[nodiscard]] engine::RandomModelShape test_model(engine::WeightType weights);
+
 struct DemoSetup {
     std::uint32_t vehicles = 3;
-    engine::RandomModelShape model;
+    engine::RandomModelShape model = test_model(engine::WeightType::f32);
     std::string scenario = "examples/always_parked.toml";
 };
 

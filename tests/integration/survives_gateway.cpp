@@ -2,12 +2,13 @@
 // Copyright The Idlewatt Authors
 // The other ends: a gateway that is killed, a client that goes away, a request that is the client's
 // own mistake, and the end of the demo itself.
-#include <gtest/gtest.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+
+#include <signal.h>
+
+#include <gtest/gtest.h>
 
 #include "chat_client.hpp"
 #include "demo_process.hpp"
@@ -32,7 +33,7 @@ bool all_slots_free(DemoProcess& demo) {
 }
 
 TEST(SurvivesGateway, CarsStopWithinTheLeaseOfAKilledGateway) {
-    DemoProcess demo({.vehicles = 2, .model = {}});
+    DemoProcess demo({.vehicles = 2});
     demo.wait_until_ready();
     ChatAnswer answer(demo, endless_question());
     ASSERT_TRUE(answer.wait_for_pieces(5));
@@ -42,9 +43,9 @@ TEST(SurvivesGateway, CarsStopWithinTheLeaseOfAKilledGateway) {
     ASSERT_TRUE(answer.wait_for_end());
     EXPECT_FALSE(answer.whole());
     // The restarted gateway learns from the cars' announcements when they have stopped.
-    ASSERT_TRUE(demo.wait_for(
-        [&] { return demo.pid_of("gateway.pid") != gateway && all_slots_free(demo); },
-        base::seconds(10)));
+    ASSERT_TRUE(
+        demo.wait_for([&] { return demo.pid_of("gateway.pid") != gateway && all_slots_free(demo); },
+                      base::seconds(10)));
     const double took_ms = (demo.loop().now() - began).milliseconds();
     std::printf("gateway killed: cars free after %.0f ms\n", took_ms);
     // 2 s of lease, and a tick and an announcement until it is known.
@@ -55,7 +56,7 @@ TEST(SurvivesGateway, CarsStopWithinTheLeaseOfAKilledGateway) {
 }
 
 TEST(SurvivesGateway, WorkStopsWithinASecondOfTheClientsLeaving) {
-    DemoProcess demo({.vehicles = 2, .model = {}});
+    DemoProcess demo({.vehicles = 2});
     demo.wait_until_ready();
     for (int i = 0; i < 5; ++i) {
         ChatAnswer answer(demo, endless_question());
@@ -70,7 +71,7 @@ TEST(SurvivesGateway, WorkStopsWithinASecondOfTheClientsLeaving) {
 }
 
 TEST(SurvivesGateway, TheClientsMistakesAreTheClients) {
-    DemoProcess demo({.vehicles = 2, .model = {}});
+    DemoProcess demo({.vehicles = 2});
     demo.wait_until_ready();
     Question wrong;
     wrong.more_fields = ",\"top_k\":\"many\"";
@@ -87,7 +88,7 @@ TEST(SurvivesGateway, TheClientsMistakesAreTheClients) {
 }
 
 TEST(SurvivesGateway, TheDemoEndsAllItsProcesses) {
-    DemoProcess demo({.vehicles = 2, .model = {}});
+    DemoProcess demo({.vehicles = 2});
     demo.wait_until_ready();
     std::vector<int> pids{demo.pid_of("gateway.pid"), demo.pid_of("coordinator.pid"),
                           demo.pid_of("nats.pid")};
@@ -95,13 +96,15 @@ TEST(SurvivesGateway, TheDemoEndsAllItsProcesses) {
         pids.push_back(demo.agent_pid(row.announcement.vehicle.value));
         pids.push_back(demo.engine_pid(row.announcement.vehicle.value));
     }
-    for (const int pid : pids) EXPECT_TRUE(process_runs(pid)) << pid;
+    for (const int pid : pids)
+        EXPECT_TRUE(process_runs(pid)) << pid;
     ChatAnswer answer(demo, endless_question());
     ASSERT_TRUE(answer.wait_for_pieces(5));
     const double took_ms = demo.end().milliseconds();
     std::printf("SIGTERM: all ended after %.0f ms\n", took_ms);
     EXPECT_LE(took_ms, 10'000.0);
-    for (const int pid : pids) EXPECT_FALSE(process_runs(pid)) << pid;
+    for (const int pid : pids)
+        EXPECT_FALSE(process_runs(pid)) << pid;
 }
 
 }  // namespace

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // Answers at temperature 0 whose car is killed at a random moment: what was sent stays, and the
-// whole equals the undisturbed answer. For F32 that is demanded (at most 1 in 100 may differ, from a
-// token on whose two best log-probabilities are closer than 0.02); for F16 and Q8_0 the rate is
+// whole equals the undisturbed answer. For F32 that is demanded (at most 1 in 100 may differ, from
+// a token on whose two best log-probabilities are closer than 0.02); for F16 and Q8_0 the rate is
 // printed, since their prefill and decode differ by more than that.
-#include <gtest/gtest.h>
-#include <signal.h>
-
 #include <cmath>
 #include <cstdio>
 #include <map>
+
+#include <signal.h>
+
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "base/prng.hpp"
@@ -50,7 +51,7 @@ std::size_t common_prefix(const std::string& a, const std::string& b) {
 class Killer {
 public:
     explicit Killer(engine::WeightType weights)
-        : demo_({.vehicles = 3, .model = {.weights = weights}}) {
+        : demo_({.vehicles = 3, .model = test_model(weights)}) {
         demo_.wait_until_ready();
     }
 
@@ -104,10 +105,12 @@ Tally run(engine::WeightType weights, const char* name, std::uint32_t count, Kil
     Tally tally;
     for (std::uint32_t i = 0; i < count; ++i) {
         killer.round(i, prng, tally);
-        if (::testing::Test::HasFatalFailure()) return tally;
+        if (::testing::Test::HasFatalFailure())
+            return tally;
         // Two or more cars stay ready: the killed one comes back before the next round.
         killer.demo().wait_until_ready(base::seconds(20));
-        if (::testing::Test::HasFatalFailure()) return tally;
+        if (::testing::Test::HasFatalFailure())
+            return tally;
     }
     std::printf("%s: %u kills (%u too late), %u of %u answers equal to the undisturbed one\n", name,
                 tally.rounds - tally.not_hit, tally.not_hit, tally.equal, tally.rounds);

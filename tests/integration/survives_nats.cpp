@@ -2,11 +2,12 @@
 // Copyright The Idlewatt Authors
 // nats-server is killed and started again in mid-stream: streams go on from the last
 // acknowledgement on the same car; they are not restarted.
-#include <gtest/gtest.h>
-#include <signal.h>
-
 #include <cstdio>
 #include <memory>
+
+#include <signal.h>
+
+#include <gtest/gtest.h>
 
 #include "chat_client.hpp"
 #include "demo_process.hpp"
@@ -15,7 +16,7 @@ namespace idlewatt::test {
 namespace {
 
 TEST(SurvivesNats, StreamsGoOnWithoutANewAttempt) {
-    DemoProcess demo({.vehicles = 3, .model = {}});
+    DemoProcess demo({.vehicles = 3});
     demo.wait_until_ready();
     Question question;
     question.max_tokens = 600;
@@ -27,8 +28,10 @@ TEST(SurvivesNats, StreamsGoOnWithoutANewAttempt) {
     for (std::uint32_t round = 0; round < rounds(3); ++round) {
         const std::uint64_t attempts_before = demo.figures().attempts;
         std::vector<std::unique_ptr<ChatAnswer>> answers;
-        for (int i = 0; i < 3; ++i) answers.push_back(std::make_unique<ChatAnswer>(demo, question));
-        for (const auto& answer : answers) ASSERT_TRUE(answer->wait_for_pieces(10));
+        for (int i = 0; i < 3; ++i)
+            answers.push_back(std::make_unique<ChatAnswer>(demo, question));
+        for (const auto& answer : answers)
+            ASSERT_TRUE(answer->wait_for_pieces(10));
         const int nats = demo.pid_of("nats.pid");
         ASSERT_EQ(kill(nats, SIGKILL), 0);
         for (const auto& answer : answers) {
@@ -43,7 +46,8 @@ TEST(SurvivesNats, StreamsGoOnWithoutANewAttempt) {
                     static_cast<unsigned long>(attempts));
         EXPECT_EQ(attempts, 3U);
         demo.wait_until_ready(base::seconds(20));
-        if (HasFatalFailure()) return;
+        if (HasFatalFailure())
+            return;
     }
     print_quantiles("nats-server killed: longest pause", pauses_ms);
 }

@@ -2,9 +2,9 @@
 // Copyright The Idlewatt Authors
 // Somebody gets in while the car answers: the engine is gone within 50 ms of the signal at the
 // p99, no token comes from it after that, and the answer goes on elsewhere.
-#include <gtest/gtest.h>
-
 #include <cstdio>
+
+#include <gtest/gtest.h>
 
 #include "base/prng.hpp"
 #include "chat_client.hpp"
@@ -16,7 +16,7 @@ namespace {
 constexpr double recall_p99_ms_max = 50.0;
 
 TEST(SurvivesRecall, TheEngineIsGoneAndTheAnswerGoesOn) {
-    DemoProcess demo({.vehicles = 3, .model = {}});
+    DemoProcess demo({.vehicles = 3});
     demo.wait_until_ready();
     base::Prng prng(5);
     const std::uint32_t count = rounds(10);
@@ -51,7 +51,8 @@ TEST(SurvivesRecall, TheEngineIsGoneAndTheAnswerGoesOn) {
         EXPECT_FALSE(process_runs(demo.engine_pid(vehicle)));
         demo.signal(vehicle, "{\"occupied\":false}");
         demo.wait_until_ready(base::seconds(20));
-        if (HasFatalFailure()) return;
+        if (HasFatalFailure())
+            return;
     }
     print_quantiles("recall: engine gone after the signal was sent", gone_ms);
     print_quantiles("recall: longest pause", pauses_ms);

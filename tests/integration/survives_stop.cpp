@@ -2,11 +2,12 @@
 // Copyright The Idlewatt Authors
 // A car that hangs: SIGSTOP of the agent or of the engine. Answers go on elsewhere within 3 s, and
 // what wakes up late (SIGCONT) is ignored.
-#include <gtest/gtest.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <cstdio>
+
+#include <signal.h>
+
+#include <gtest/gtest.h>
 
 #include "base/prng.hpp"
 #include "chat_client.hpp"
@@ -25,7 +26,7 @@ std::string undisturbed_answer(DemoProcess& demo, const Question& question) {
 }
 
 TEST(SurvivesStop, AnswersGoOnElsewhere) {
-    DemoProcess demo({.vehicles = 3, .model = {}});
+    DemoProcess demo({.vehicles = 3});
     demo.wait_until_ready();
     base::Prng prng(6);
     Question question;
@@ -46,11 +47,13 @@ TEST(SurvivesStop, AnswersGoOnElsewhere) {
             ASSERT_TRUE(answer.wait_for_end());
             EXPECT_TRUE(answer.whole()) << answer.record().error_message;
             pauses_ms.push_back(cli::longest_pause_of(answer.record()).milliseconds());
-            if (answer.record().text == expected) ++equal;
+            if (answer.record().text == expected)
+                ++equal;
             // It wakes up with everything that piled up meanwhile.
             kill(pid, SIGCONT);
             demo.wait_until_ready(base::seconds(20));
-            if (HasFatalFailure()) return;
+            if (HasFatalFailure())
+                return;
         }
         const std::string who = stop_agent ? "agent" : "engine";
         print_quantiles("SIGSTOP of the " + who + ": longest pause", pauses_ms);
