@@ -59,8 +59,10 @@ void GatewayCore::on(const Unheard& event, Now now, Effects& effects) {
 
 void GatewayCore::on(const BusChanged& event, Now now, Effects& effects) {
     connected_ = event.connected;
-    if (!connected_)
+    if (!connected_) {
+        cut_off_at_ = now.instant;
         return;
+    }
     fleet_.excuse_silence(now.instant);
     for (auto& [work, answer] : answers_) {
         if (!answer.attempt)

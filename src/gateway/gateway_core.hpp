@@ -142,6 +142,7 @@ private:
     base::Prng prng_;
     FleetView fleet_;
     bool connected_ = false;
+    base::Instant cut_off_at_;  // meaningful while not connected
 
     std::map<core::WorkId, Answer> answers_;
     std::unordered_map<http::RequestId, core::WorkId> by_request_;

@@ -22,11 +22,13 @@ void GatewayCore::on(const CarSaid& event, Now now, Effects& effects) {
 void GatewayCore::answer_stranger(const CarSaid& event, Effects& effects) {
     if (std::holds_alternative<core::Refused>(event.message))
         return;
-    base::reached("gateway.stranger");
     const auto closed = closed_.find(event.from.attempt);
     core::ToCar answer = core::Cancel{};
-    if (const OpenAttempt* settling = find_settling(event.from.attempt))
+    if (const OpenAttempt* settling = find_settling(event.from.attempt)) {
         answer = core::Ack{settling->with_client};
+    } else {
+        base::reached("gateway.stranger");
+    }
     if (closed != closed_.end())
         answer = core::Ack{closed->second};
     effects.emplace_back(Tell{event.from.vehicle, event.from.incarnation, event.from.attempt,
@@ -179,10 +181,12 @@ void GatewayCore::ask_again(OpenAttempt& attempt, Now now, Effects& effects) {
 
 void GatewayCore::tend_attempt(Answer& answer, Now now, Effects& effects) {
     OpenAttempt& attempt = *answer.attempt;
-    if (!connected_)
-        return;
-    if (now.instant - attempt.heard_at > silence_max) {
-        fleet_.distrust(attempt.car);
+    // Cut off from the bus: without acknowledgements the car has stopped by now.
+    const bool cut_off = !connected_ && now.instant - cut_off_at_ > core::lease_duration;
+    const bool silent = connected_ && now.instant - attempt.heard_at > silence_max;
+    if (cut_off || silent) {
+        if (silent)
+            fleet_.distrust(attempt.car);
         lose_attempt(answer, now, effects);
         return;
     }
@@ -198,13 +202,12 @@ void GatewayCore::tend_attempt(Answer& answer, Now now, Effects& effects) {
         finish(answer);
         return;
     }
-    if (!attempt.heard && now.instant - attempt.repeated_at >= repeat_period) {
+    if (connected_ && !attempt.heard && now.instant - attempt.repeated_at >= repeat_period) {
         attempt.repeated_at = now.instant;
         send_parts(attempt, 0, effects);
     }
-    if (now.instant - attempt.acknowledged_at >= core::ack_period) {
+    if (connected_ && now.instant - attempt.acknowledged_at >= core::ack_period)
         acknowledge(attempt, now, effects);
-    }
     const bool quiet = now.instant - answer.progress_at >= comment_period &&
                        now.instant - answer.comment_at >= comment_period;
     if (answer.chat.stream && quiet) {
