@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// The gateway's mind without a body: events in, effects out.
+#include "gateway/gateway_core.hpp"
+
+#include <gtest/gtest.h>
+
+namespace idlewatt::gateway {
+namespace {
+
+const std::string ask_streamed =
+    R"({"model":"m","messages":[{"role":"user","content":"q"}],"stream":true})";
+const std::string ask_whole = R"({"model":"m","messages":[{"role":"user","content":"q"}]})";
+
+template <class T>
+std::vector<T> all(const Effects& effects) {
+    std::vector<T> found;
+    for (const Effect& effect : effects) {
+        if (const auto* one = std::get_if<T>(&effect))
+            found.push_back(*one);
+    }
+    return found;
+}
+
+template <class T>
+std::vector<T> told(const Effects& effects) {
+    std::vector<T> found;
+    for (const Tell& tell : all<Tell>(effects)) {
+        if (const auto* one = std::get_if<T>(&tell.message))
+            found.push_back(*one);
+    }
+    return found;
+}
+
+std::string written(const Effects& effects) {
+    std::string bytes;
+    for (const WriteResponse& write : all<WriteResponse>(effects))
+        bytes += write.bytes;
+    return bytes;
+}
+
+class GatewayCoreTest : public ::testing::Test {
+protected:
+    GatewayCoreTest() { feed(BusChanged{true}); }
+
+    Effects feed(const Event& event) {
+        Effects effects = core.handle(event, now, base::WallTime{1'790'000'000'000'000});
+        for (const Effect& effect : effects) {
+            if (const auto* begin = std::get_if<BeginResponse>(&effect))
+                given += begin->response.body.size();
+            if (const auto* write = std::get_if<WriteResponse>(&effect))
+                given += write->bytes.size();
+        }
+        everything.insert(everything.end(), effects.begin(), effects.end());
+        return effects;
+    }
+
+    Effects announce(const std::string& car, core::Reason reason = core::Reason::ok,
+                     std::uint64_t incarnation = 1) {
+        core::Announcement announcement;
+        announcement.vehicle = core::VehicleId(car);
+        announcement.incarnation = core::Incarnation(incarnation);
+        announcement.sequence = ++sequence;
+        announcement.reason = reason;
+        announcement.models = {"m"};
+        announcement.slots_total = announcement.slots_free = 2;
+        return feed(Announced{announcement});
+    }
+
+    // Ticks, with everything alive that is named.
+    Effects pass(base::Duration span, const std::vector<std::string>& cars = {}) {
+        everything.clear();
+        const base::Instant end = now + span;
+        for (int i = 0; now < end; ++i) {
+            now = now + tick_period;
+            if (i % 20 == 0) {
+                for (const std::string& car : cars)
+                    announce(car);
+            }
+            feed(Tick{});
+        }
+        return everything;
+    }
+
+    Effects ask(std::uint64_t request, const std::string& body = ask_streamed) {
+        http::Request asked;
+        asked.id = http::RequestId{request};
+        asked.method = "POST";
+        asked.target = "/v1/chat/completions";
+        asked.body = body;
+        return feed(Asked{asked});
+    }
+
+    // Opens an attempt on the only ready car and remembers it.
+    Tell opened(const Effects& effects) {
+        for (const Tell& tell : all<Tell>(effects)) {
+            if (std::holds_alternative<core::Open>(tell.message))
+                return tell;
+        }
+        ADD_FAILURE() << "no attempt was opened";
+        return {};
+    }
+
+    Effects say(const Tell& to, core::FromCar message) {
+        return feed(CarSaid{{to.vehicle, to.incarnation, to.attempt}, std::move(message)});
+    }
+    Effects piece(const Tell& to, std::uint64_t number, const std::string& text) {
+        return say(to, core::Numbered{number, core::Piece{{7}, text, 1}});
+    }
+    Effects all_written(std::uint64_t request) {
+        return feed(Written{http::RequestId{request}, given});
+    }
+
+    base::Instant now{};
+    std::uint64_t sequence = 0;
+    std::uint64_t given = 0;  // bytes of the one streamed response
+    GatewayCore core{{core::GatewayId("g"), "", 1}};
+    Effects everything;
+};
+
+TEST_F(GatewayCoreTest, StreamsPiecesAndAcknowledgesWhatIsWritten) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    const Effects first = piece(open, 1, "one");
+    EXPECT_EQ(all<BeginResponse>(first).size(), 1u);
+    EXPECT_NE(written(first).find("one"), std::string::npos);
+    const auto lease = told<core::Ack>(pass(core::ack_period, {"car"}));
+    ASSERT_FALSE(lease.empty());
+    EXPECT_EQ(lease.back().sequence, 0u) << "acknowledged before the client had it";
+    all_written(1);
+    say(open, core::Alive{1, 1});
+    EXPECT_EQ(told<core::Ack>(pass(core::ack_period, {"car"})).back().sequence, 1u);
+}
+
+TEST_F(GatewayCoreTest, IgnoresRepetitionsAndAsksForWhatIsMissing) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    piece(open, 1, "one");
+    EXPECT_EQ(written(piece(open, 1, "one")), "");
+    now = now + repeat_period;
+    const Effects gap = piece(open, 3, "three");
+    EXPECT_EQ(written(gap), "");
+    ASSERT_EQ(told<core::Resend>(gap).size(), 1u);
+    EXPECT_EQ(told<core::Resend>(gap)[0].from, 2u);
+    EXPECT_TRUE(told<core::Resend>(piece(open, 4, "four")).empty()) << "one question is enough";
+    EXPECT_NE(written(piece(open, 2, "two")).find("two"), std::string::npos);
+}
+
+TEST_F(GatewayCoreTest, GoesOnElsewhereBehindWhatWasSent) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    piece(open, 1, "one");
+    announce("other");
+    const Effects left = feed(CarLeft{open.vehicle, open.incarnation});
+    const Tell again = opened(left);
+    EXPECT_EQ(again.vehicle, core::VehicleId("other"));
+    const auto work = wire::decode_work(std::get<core::Open>(again.message).part);
+    ASSERT_TRUE(work.has_value());
+    EXPECT_EQ(work->resume.tokens, 1u);
+    const Effects late = piece(open, 2, "late");
+    EXPECT_EQ(written(late), "") << "a late word of the former attempt reached the client";
+    EXPECT_EQ(told<core::Cancel>(late).size(), 1u);
+    EXPECT_NE(written(piece(again, 1, "two")).find("two"), std::string::npos);
+    EXPECT_EQ(core.figures().migrations, 1u);
+}
+
+TEST_F(GatewayCoreTest, DoesNotListenToAFormerRunOfTheAgent) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    EXPECT_EQ(told<core::Cancel>(announce("car", core::Reason::ok, 2)).size(), 1u);
+    EXPECT_EQ(written(piece(open, 1, "old")), "");
+    announce("other");
+    Tell forged = opened(everything);
+    forged.incarnation = core::Incarnation(1);
+    EXPECT_EQ(written(piece(forged, 1, "old")), "");
+}
+
+TEST_F(GatewayCoreTest, GivesUpASilentCarBeforeItsLeaseEnds) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    piece(open, 1, "one");
+    announce("other");
+    const Effects effects = pass(silence_max + base::milliseconds(100), {"car", "other"});
+    EXPECT_EQ(opened(effects).vehicle, core::VehicleId("other"));
+    EXPECT_EQ(told<core::Cancel>(effects).size(), 1u);
+}
+
+TEST_F(GatewayCoreTest, TriesElsewhereWhenACarRefuses) {
+    announce("car");
+    announce("other");
+    const Tell open = opened(ask(1));
+    const Tell again = opened(say(open, core::Refused{core::Reason::ok, true}));
+    EXPECT_NE(again.vehicle, open.vehicle);
+}
+
+TEST_F(GatewayCoreTest, TurnsClientsAwayWhenTheQueueIsFull) {
+    for (std::uint64_t request = 1; request <= waiting_max; ++request)
+        EXPECT_TRUE(ask(request).empty());
+    const auto refused = all<Respond>(ask(waiting_max + 1));
+    ASSERT_EQ(refused.size(), 1u);
+    EXPECT_EQ(refused[0].response.status, 429);
+    EXPECT_TRUE(refused[0].response.headers.contains("retry-after"));
+    EXPECT_EQ(core.figures().requests_waiting, waiting_max);
+}
+
+TEST_F(GatewayCoreTest, SaysAfterThirtySecondsThatNoCarCame) {
+    ask(1);
+    EXPECT_TRUE(all<Respond>(pass(waiting_time_max)).empty());
+    const auto refused = all<Respond>(pass(base::milliseconds(100)));
+    ASSERT_EQ(refused.size(), 1u);
+    EXPECT_EQ(refused[0].response.status, 503);
+    EXPECT_TRUE(refused[0].response.headers.contains("retry-after"));
+    EXPECT_NE(refused[0].response.body.find("no_capacity"), std::string::npos);
+    EXPECT_EQ(core.figures().requests_failed_no_capacity, 1u);
+}
+
+TEST_F(GatewayCoreTest, EndsAMigrationThatFindsNoCarInAnError) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    piece(open, 1, "one");
+    all_written(1);
+    feed(CarLeft{open.vehicle, open.incarnation});
+    const Effects waiting = pass(migration_time_max);
+    EXPECT_TRUE(all<EndResponse>(waiting).empty());
+    EXPECT_GE(all<WriteResponse>(waiting).size(), 3u) << "comments keep the client";
+    const Effects effects = pass(base::milliseconds(100));
+    EXPECT_NE(written(effects).find("worker_preempted"), std::string::npos);
+    EXPECT_EQ(written(effects).find("[DONE]"), std::string::npos);
+    EXPECT_EQ(all<EndResponse>(effects).size(), 1u);
+}
+
+TEST_F(GatewayCoreTest, EndsAlsoWhenTheBusStaysAway) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    piece(open, 1, "one");
+    all_written(1);
+    feed(BusChanged{false});
+    const Effects waiting = pass(migration_time_max);
+    EXPECT_GE(all<WriteResponse>(waiting).size(), 3u) << "comments keep the client";
+    const Effects effects = pass(core::lease_duration + base::milliseconds(200));
+    EXPECT_NE(written(effects).find("worker_preempted"), std::string::npos);
+    EXPECT_EQ(all<EndResponse>(effects).size(), 1u);
+}
+
+TEST_F(GatewayCoreTest, GoesOnWithTheSameCarAfterAShortCut) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    piece(open, 1, "one");
+    feed(BusChanged{false});
+    EXPECT_TRUE(told<core::Open>(pass(base::milliseconds(1500))).empty());
+    const Effects back = feed(BusChanged{true});
+    ASSERT_EQ(told<core::Resend>(back).size(), 1u);
+    EXPECT_EQ(told<core::Resend>(back)[0].from, 2u);
+    EXPECT_NE(written(piece(open, 2, "two")).find("two"), std::string::npos);
+}
+
+TEST_F(GatewayCoreTest, StopsTheCarWhenTheClientHasGone) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    piece(open, 1, "one");
+    all_written(1);
+    const Effects effects = feed(ClientGone{http::RequestId{1}});
+    ASSERT_EQ(told<core::Ack>(effects).size(), 1u);
+    EXPECT_EQ(told<core::Ack>(effects)[0].sequence, 1u) << "the car is owed what was read";
+    EXPECT_EQ(told<core::Cancel>(effects).size(), 1u);
+    EXPECT_EQ(core.figures().requests_cancelled, 1u);
+    EXPECT_EQ(core.fleet().rows(now)[0].active_requests, 0u);
+}
+
+// A client that reads slowly has less than the gateway when a car says its last word.
+TEST_F(GatewayCoreTest, AcknowledgesAnEndedAttemptOnlyWhenTheClientHasItAll) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    piece(open, 1, "one");
+    all_written(1);
+    piece(open, 2, "two");
+    const Effects ending = say(open, core::Numbered{3, core::Finished{{}, 1, 2, 0}});
+    EXPECT_EQ(all<EndResponse>(ending).size(), 1u);
+    ASSERT_EQ(told<core::Ack>(ending).size(), 1u);
+    EXPECT_EQ(told<core::Ack>(ending)[0].sequence, 1u);
+    EXPECT_EQ(told<core::Ack>(say(open, core::Alive{1, 3})).at(0).sequence, 1u);
+    EXPECT_EQ(told<core::Ack>(pass(core::ack_period)).at(0).sequence, 1u) << "the lease goes on";
+    EXPECT_EQ(told<core::Ack>(all_written(1)).at(0).sequence, 3u);
+    EXPECT_TRUE(told<core::Ack>(pass(base::seconds(1))).empty());
+}
+
+TEST_F(GatewayCoreTest, LeavesTheRestUnacknowledgedWhenTheClientGoesAfterTheEnd) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    piece(open, 1, "one");
+    say(open, core::Numbered{2, core::Yielded{core::Reason::occupied}});
+    const Effects effects = feed(ClientGone{http::RequestId{1}});
+    ASSERT_FALSE(told<core::Ack>(effects).empty());
+    EXPECT_EQ(told<core::Ack>(effects)[0].sequence, 0u);
+    EXPECT_EQ(told<core::Cancel>(effects).size(), 1u);
+}
+
+TEST_F(GatewayCoreTest, PassesTheEnginesRefusalOnAndTriesNobodyElse) {
+    announce("car");
+    announce("other");
+    const Tell open = opened(ask(1));
+    const Effects effects = say(open, core::Numbered{1, core::Rejected{400, "too long"}});
+    ASSERT_EQ(all<Respond>(effects).size(), 1u);
+    EXPECT_EQ(all<Respond>(effects)[0].response.status, 400);
+    EXPECT_TRUE(told<core::Open>(effects).empty());
+    EXPECT_EQ(core.figures().requests_started, 0u);
+}
+
+TEST_F(GatewayCoreTest, AnswersInOnePieceWhenNotStreamed) {
+    announce("car");
+    const Tell open = opened(ask(1, ask_whole));
+    EXPECT_TRUE(all<BeginResponse>(piece(open, 1, "one")).empty());
+    const Effects effects = say(open, core::Numbered{2, core::Finished{{}, 5, 2, 0}});
+    ASSERT_EQ(all<Respond>(effects).size(), 1u);
+    EXPECT_NE(all<Respond>(effects)[0].response.body.find("\"content\":\"one\""),
+              std::string::npos);
+    EXPECT_NE(all<Respond>(effects)[0].response.body.find("\"completion_tokens\":2"),
+              std::string::npos);
+    EXPECT_EQ(told<core::Ack>(effects).at(0).sequence, 2u);
+}
+
+}  // namespace
+}  // namespace idlewatt::gateway
