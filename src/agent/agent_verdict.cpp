@@ -14,6 +14,8 @@ void AgentCore::judge(Now now, Effects& effects) {
     policy_memory_ = judgement.memory;
     const core::ReasonKind kind = core::info(verdict_.reason).kind;
     if (kind == core::ReasonKind::recall) {
+        if (engine_phase_ == EnginePhase::on && base::fault_point("agent.deaf_to_owner"))
+            return;
         recall(now, effects);
         drain_deadline_.reset();
     } else if (kind == core::ReasonKind::drain) {
@@ -32,7 +34,7 @@ void AgentCore::judge(Now now, Effects& effects) {
 
 // The engine dies first; words come after.
 void AgentCore::recall(Now now, Effects& effects) {
-    if (engine_phase_ == EnginePhase::on && !base::fault_point("agent.deaf_to_owner")) {
+    if (engine_phase_ == EnginePhase::on) {
         engine_phase_ = EnginePhase::ending;
         recall_began_at_ = now.instant;
         recall_reason_ = verdict_.reason;
