@@ -181,13 +181,14 @@ base::Result<Scenario> parse_scenario(std::string_view text, std::string_view so
     Complaints complaints(source);
     Scenario scenario;
     if (const auto table = signals::parse_toml(text, complaints)) {
-        static constexpr std::array<std::string_view, 9> keys = {
-            "name",    "description", "checks", "reach", "setup",
-            "clients", "weather",     "fault",  "event"};
+        static constexpr std::array<std::string_view, 10> keys = {
+            "seed_share", "name",    "description", "checks", "reach",
+            "setup",      "clients", "weather",     "fault",  "event"};
         const TableReader reader(*table, "the scenario", keys, complaints);
         scenario.name = reader.text("name", text_bytes_max);
         scenario.description = reader.text("description", text_bytes_max);
         read_checks(reader, scenario);
+        scenario.seed_share = reader.number("seed_share", scenario.seed_share, 0.0, 1.0);
         scenario.reach = texts_of(reader, "reach");
         read_setup(reader.table("setup"), scenario, complaints);
         read_clients(reader.table("clients"), scenario.clients, complaints);

@@ -105,6 +105,7 @@ struct Scenario {
     std::vector<TimedFault> timed;
     std::set<Check> checks;
     std::vector<std::string> reach;  // marks that some seed must hit
+    double seed_share = 1.0;         // of the seeds that a test is asked to run
 };
 
 // Errors name the line, what was found and what was expected. source is what messages call the

@@ -3,6 +3,7 @@
 // Every scenario of tests/scenarios over many seeds. SIMULATION_SEEDS says how many (60 unless
 // told), SIMULATION_FIRST_SEED with which to begin: a failure prints the line that repeats it.
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -14,6 +15,9 @@
 
 namespace idlewatt::simulator {
 namespace {
+
+// With fewer seeds it is no wonder if some place is not reached.
+constexpr std::uint64_t seeds_for_marks = 10;
 
 std::uint64_t from_environment(const char* name, std::uint64_t fallback) {
     const char* text = std::getenv(name);
@@ -50,7 +54,8 @@ class Scenarios : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Scenarios, HoldsForEverySeedAndGoesWhereItShould) {
     const Scenario of = scenario(GetParam());
-    const std::uint64_t seeds = from_environment("SIMULATION_SEEDS", 60);
+    const auto seeds = static_cast<std::uint64_t>(
+        std::ceil(of.seed_share * static_cast<double>(from_environment("SIMULATION_SEEDS", 60))));
     const std::uint64_t first = from_environment("SIMULATION_FIRST_SEED", 1);
     std::map<std::string, std::uint64_t> marks;
     std::map<std::string, std::uint64_t> outcomes;
@@ -73,8 +78,7 @@ TEST_P(Scenarios, HoldsForEverySeedAndGoesWhereItShould) {
                       << "'";
     }
     for (const std::string& mark : of.reach) {
-        if (seeds >= 20)
-            EXPECT_GT(marks[mark], 0u) << "no seed came to " << mark;
+        EXPECT_TRUE(marks[mark] > 0 || seeds < seeds_for_marks) << "no seed came to " << mark;
     }
     std::cout << "  " << seeds << " seeds, " << tasks << " steps, " << tokens << " tokens;";
     for (const auto& [outcome, count] : outcomes)
@@ -88,12 +92,10 @@ INSTANTIATE_TEST_SUITE_P(All, Scenarios, ::testing::ValuesIn(all_names()),
 TEST(Simulation, SaysTheSameBytesForTheSameSeed) {
     for (const std::string& name : all_names()) {
         const Scenario of = scenario(name);
-        for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-            const Report one = run(of, seed);
-            const Report other = run(of, seed);
-            EXPECT_TRUE(one.trace == other.trace) << name << ", seed " << seed;
-            EXPECT_GT(one.trace.size(), 10'000u);
-        }
+        const Report one = run(of, 1);
+        const Report other = run(of, 1);
+        EXPECT_TRUE(one.trace == other.trace) << name;
+        EXPECT_GT(one.trace.size(), 10'000u);
     }
 }
 
