@@ -2,14 +2,15 @@
 // Copyright The Idlewatt Authors
 #include "cli/demo.hpp"
 
-#include <unistd.h>
-
-#include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <random>
+
+#include <unistd.h>
+
+#include <boost/asio/signal_set.hpp>
 
 #include "base/log.hpp"
 #include "cli/demo_findings.hpp"
@@ -40,13 +41,15 @@ Demo::Demo(DemoOptions options)
 Demo::~Demo() {
     fleet_.reset();
     std::error_code ignored;
-    if (own_state_dir_) std::filesystem::remove_all(options_.state_dir, ignored);
+    if (own_state_dir_)
+        std::filesystem::remove_all(options_.state_dir, ignored);
 }
 
 ExitCode Demo::run() {
     boost::asio::signal_set signals(loop_.context(), SIGINT, SIGTERM);
     signals.async_wait([this](const boost::system::error_code& error, int) {
-        if (!error) stop_asked_ = true;
+        if (!error)
+            stop_asked_ = true;
     });
     auto prepared = prepare();
     if (prepared) {
@@ -72,26 +75,33 @@ ExitCode Demo::run() {
 base::Result<void> Demo::prepare() {
     if (options_.state_dir.empty()) {
         std::string folder = std::filesystem::temp_directory_path() / "idlewatt-XXXXXX";
-        if (mkdtemp(folder.data()) == nullptr) return base::fail_errno("cannot create " + folder);
+        if (mkdtemp(folder.data()) == nullptr)
+            return base::fail_errno("cannot create " + folder);
         options_.state_dir = folder;
         own_state_dir_ = true;
     }
     auto made = make_folder(options_.state_dir);
-    if (!made) return made;
+    if (!made)
+        return made;
     options_.state_dir = std::filesystem::absolute(options_.state_dir);
     if (options_.scenario_path.empty()) {
         options_.scenario_path = options_.state_dir + "/story.toml";
         auto written = write_file(options_.scenario_path, default_story);
-        if (!written) return written;
+        if (!written)
+            return written;
     }
     auto script = signals::load_script(options_.scenario_path);
-    if (!script) return tl::unexpected<base::Error>(script.error());
+    if (!script)
+        return tl::unexpected<base::Error>(script.error());
     script_ = std::move(*script);
     auto ready = prepare_model();
-    if (ready) ready = choose_port();
-    if (!ready) return ready;
+    if (ready)
+        ready = choose_port();
+    if (!ready)
+        return ready;
 
-    if (options_.api_key.empty()) options_.api_key = random_key();
+    if (options_.api_key.empty())
+        options_.api_key = random_key();
     fleet_options_.state_dir = options_.state_dir;
     fleet_options_.script_path = std::filesystem::absolute(options_.scenario_path);
     fleet_options_.model_path = std::filesystem::absolute(options_.model_path);
@@ -108,7 +118,8 @@ base::Result<void> Demo::prepare() {
 
 base::Result<void> Demo::prepare_model() {
     if (!options_.model_path.empty()) {
-        if (access(options_.model_path.c_str(), R_OK) == 0) return {};
+        if (access(options_.model_path.c_str(), R_OK) == 0)
+            return {};
         return base::fail(base::ErrorKind::bad_input,
                           "--model: cannot read " + options_.model_path);
     }
@@ -117,7 +128,8 @@ base::Result<void> Demo::prepare_model() {
 }
 
 base::Result<void> Demo::choose_port() {
-    if (options_.port == 0 || options_.port_given || port_is_free(options_.port)) return {};
+    if (options_.port == 0 || options_.port_given || port_is_free(options_.port))
+        return {};
     options_.port = 0;
     return {};
 }
@@ -134,7 +146,8 @@ void Demo::introduce() {
     }
     std::cerr << options_.vehicles << " cars, story '" << script_.name << "' in "
               << static_cast<int>(story_time().seconds()) << " s\n";
-    for (const std::string& line : usage_lines(fleet_->url(), options_.api_key, first_model(rows_))) {
+    for (const std::string& line :
+         usage_lines(fleet_->url(), options_.api_key, first_model(rows_))) {
         std::cerr << line << '\n';
     }
 }
@@ -147,13 +160,15 @@ void Demo::play() {
     for (const signals::ActionEvent& event : script_.actions) {
         for (std::uint32_t i = 0; i < options_.vehicles; ++i) {
             const auto at = event.moment.of(i, options_.vehicles);
-            if (!at) continue;
+            if (!at)
+                continue;
             const auto real = base::from_seconds(at->seconds() / speed);
             loop_.after(until_story + real,
                         [this, i, action = event.action] { fleet_->act(action, i); });
         }
     }
-    if (!options_.traffic) return;
+    if (!options_.traffic)
+        return;
     TrafficOptions traffic;
     traffic.connection = {fleet_->url(), options_.api_key};
     traffic_ = std::make_unique<Traffic>(loop_, traffic);
@@ -165,8 +180,10 @@ void Demo::watch() {
     const base::Instant end = story_began_ + story_time();
     const base::Instant began = loop_.now();
     while (!stop_asked_ && (endless || loop_.now() < end)) {
-        if (!options_.keep || table_) refresh_view();
-        if (table_) table_->draw(table_state(), loop_.now());
+        if (!options_.keep || table_)
+            refresh_view();
+        if (table_)
+            table_->draw(table_state(), loop_.now());
         loop_.run_for(view_period);
     }
     traffic_time_ = loop_.now() - std::max(began, story_began_);
@@ -176,25 +193,30 @@ void Demo::watch() {
 void Demo::refresh_view() {
     const auto ask_for = [this](const std::string& path, std::unique_ptr<http::Exchange>& slot,
                                 std::function<void(const std::string&)> take) {
-        if (slot) return;
+        if (slot)
+            return;
         auto body = std::make_shared<std::string>();
         http::Call call;
         call.url = fleet_->url() + path;
         call.headers = request_headers({fleet_->url(), options_.api_key});
         http::CallHandler handler;
         handler.on_body = [body](std::string_view bytes) { body->append(bytes); };
-        handler.on_end = [this, body, &slot, take = std::move(take)](const base::Result<void>& end) {
-            if (end) take(*body);
+        handler.on_end = [this, body, &slot,
+                          take = std::move(take)](const base::Result<void>& end) {
+            if (end)
+                take(*body);
             // Not inside its own callback.
             loop_.post([&slot] { slot.reset(); });
         };
         slot = http::call(loop_, std::move(call), std::move(handler));
     };
     ask_for("/api/v1/vehicles", rows_exchange_, [this](const std::string& body) {
-        if (auto rows = wire::parse_vehicles_body(body)) rows_ = std::move(*rows);
+        if (auto rows = wire::parse_vehicles_body(body))
+            rows_ = std::move(*rows);
     });
     ask_for("/api/v1/figures", figures_exchange_, [this](const std::string& body) {
-        if (auto figures = wire::parse_figures_body(body)) figures_ = std::move(*figures);
+        if (auto figures = wire::parse_figures_body(body))
+            figures_ = std::move(*figures);
     });
 }
 
@@ -204,9 +226,11 @@ TableState Demo::table_state() const {
     const base::Duration real = loop_.now() - story_began_;
     const base::Duration played = signals::played(real, fleet_options_.speed);
     for (const signals::Caption& caption : script_.captions) {
-        if (caption.at <= played) state.caption = caption.text;
+        if (caption.at <= played)
+            state.caption = caption.text;
     }
-    if (played.ns >= 0) state.clock = std::min(played, script_.duration);
+    if (played.ns >= 0)
+        state.clock = std::min(played, script_.duration);
     state.vehicles = rows_;
     state.figures = figures_;
     for (const wire::VehicleRow& row : rows_) {
@@ -222,11 +246,14 @@ void Demo::finish_traffic() {
     if (traffic_) {
         bool done = false;
         traffic_->stop(last_answers_max, [&] { done = true; });
-        while (!done) loop_.run_for(base::milliseconds(20));
+        while (!done)
+            loop_.run_for(base::milliseconds(20));
     }
     auto body = ask({fleet_->url(), options_.api_key}, "GET", "/api/v1/figures");
-    if (!body) return;
-    if (auto figures = wire::parse_figures_body(body->body)) figures_ = std::move(*figures);
+    if (!body)
+        return;
+    if (auto figures = wire::parse_figures_body(body->body))
+        figures_ = std::move(*figures);
 }
 
 DemoResult Demo::gather() {
@@ -235,7 +262,8 @@ DemoResult Demo::gather() {
     result.traffic_time = traffic_time_;
     result.gateway = figures_;
     std::vector<std::string> folders;
-    for (std::uint32_t i = 0; i < options_.vehicles; ++i) folders.push_back(fleet_->vehicle_dir(i));
+    for (std::uint32_t i = 0; i < options_.vehicles; ++i)
+        folders.push_back(fleet_->vehicle_dir(i));
     const std::vector<AnswerRecord> own =
         traffic_ ? traffic_->records() : std::vector<AnswerRecord>{};
     result.comparison = compare_answers(
@@ -256,7 +284,8 @@ void Demo::report(const DemoResult& result) {
     } else {
         std::cout << summary_text(result) << std::flush;
     }
-    if (!own_state_dir_) std::cerr << "state and logs: " << options_.state_dir << '\n';
+    if (!own_state_dir_)
+        std::cerr << "state and logs: " << options_.state_dir << '\n';
 }
 
 }  // namespace idlewatt::cli
