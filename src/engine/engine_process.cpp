@@ -40,6 +40,7 @@ using boost::system::error_code;
 
 constexpr int settle_rounds_max = 8;
 constexpr int nice_lowest = 19;
+constexpr int nice_highest = -20;
 constexpr int wait_for_guard_ms = 1000;
 constexpr std::size_t report_bytes_max = 64 * 1024;
 
@@ -99,11 +100,13 @@ struct EngineProcess::Implementation {
     std::string socket_path;
     std::unique_ptr<base::ChildProcess> guard;
     std::optional<base::TimerId> heartbeat_timer;
+    std::function<void()> on_gone;
     std::function<void(EngineEnd)> on_end;
     std::array<char, 4096> buffer{};
     std::string report;
     int pid = 0;
     bool memory_is_limited = false;
+    bool priority_can_be_raised = false;
     bool killed = false;
     bool report_over = false;
     bool guard_over = false;
@@ -177,6 +180,10 @@ struct EngineProcess::Implementation {
     void read_report() {
         if (const auto limit = reported("limit "))
             memory_is_limited = *limit != "none";
+        if (const auto raise = reported("raise "))
+            priority_can_be_raised = *raise == "yes";
+        if (reported("exit "))
+            return end_if_over();
         const auto text = reported("pid ");
         if (pid != 0 || !text)
             return;
@@ -215,24 +222,29 @@ struct EngineProcess::Implementation {
         if (engine_pidfd.is_open()) {
             ::syscall(SYS_pidfd_send_signal, engine_pidfd.native_handle(), SIGKILL, nullptr, 0);
         }
-        // It has to run to die: at the lowest priority that may take long on a busy machine.
-        // Only privileged users may raise it again.
+        // It has to run to die, and at the lowest priority that takes up to a second when the
+        // machine is busy (measured), so it dies at the highest.
         for_each_thread([](int thread) {
             const sched_param none{};
             ::sched_setscheduler(thread, SCHED_OTHER, &none);
+            ::setpriority(PRIO_PROCESS, static_cast<id_t>(thread), nice_highest);
             return true;
         });
         // The guard ends what is left, even an engine whose number is not known here yet.
         drop_heartbeat();
     }
 
-    // Everything is over when the guard has ended, all it said was read, and the engine is gone.
+    // The engine is gone when the guard has reaped it and says so; all is over when the guard has
+    // ended too and everything it said was read.
     void end_if_over() {
         if (guard_over && !engine_over)
             kill();  // the guard was ended by a stranger
+        if (on_gone && engine_over && (guard_over || reported("exit "))) {
+            ::unlink(pid_file().c_str());
+            std::exchange(on_gone, nullptr)();
+        }
         if (!guard_over || !report_over || !engine_over || !on_end)
             return;
-        ::unlink(pid_file().c_str());
         drop_heartbeat();
         EngineEnd end;
         end.code = -1;
@@ -247,7 +259,7 @@ struct EngineProcess::Implementation {
 };
 
 base::Result<std::unique_ptr<EngineProcess>> EngineProcess::start(
-    base::AsioLoop& loop, const LlamaServerOptions& options,
+    base::AsioLoop& loop, const LlamaServerOptions& options, std::function<void()> on_gone,
     std::function<void(EngineEnd)> on_end) {
     std::error_code error;
     const std::string run_dir = fs::absolute(options.run_dir, error).string();
@@ -279,8 +291,9 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::start(
                   std::to_string(options.memory_bytes_max),
                   "--group",
                   group_name(run_dir)};
-    if (command->direct)
-        spawn.argv.emplace_back("--direct");
+    if (!command->direct_folder.empty()) {
+        spawn.argv.insert(spawn.argv.end(), {"--direct", command->direct_folder});
+    }
     spawn.argv.emplace_back("--");
     spawn.argv.insert(spawn.argv.end(), command->argv.begin(), command->argv.end());
     spawn.descriptors = {{guard_heartbeat_fd, heartbeat[0]}, {guard_report_fd, report[1]}};
@@ -296,6 +309,7 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::start(
     if (!guard)
         return tl::unexpected<base::Error>(guard.error());
     impl->guard = std::move(*guard);
+    impl->on_gone = std::move(on_gone);
     impl->on_end = std::move(on_end);
     impl->beat();
     impl->listen();
@@ -305,6 +319,7 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::start(
 EngineProcess::EngineProcess(std::unique_ptr<Implementation> impl) : impl_(std::move(impl)) {}
 
 EngineProcess::~EngineProcess() {
+    impl_->on_gone = nullptr;
     impl_->on_end = nullptr;
     if (!impl_->guard_over) {
         impl_->kill();
@@ -322,16 +337,19 @@ void EngineProcess::kill() {
 }
 
 void EngineProcess::settle() {
+    // Without the right to raise it again for a quick end, the lowest but one.
+    const bool idle = impl_->priority_can_be_raised;
     // A thread that starts meanwhile inherits from one that was not yet lowered: look again.
     for (int round = 0; round < settle_rounds_max; ++round) {
-        const bool changed = impl_->for_each_thread([](int thread) {
-            if (::sched_getscheduler(thread) == SCHED_IDLE)
-                return false;
+        const bool changed = impl_->for_each_thread([idle](int thread) {
+            const auto id = static_cast<id_t>(thread);
+            if (!idle) {
+                return ::getpriority(PRIO_PROCESS, id) != nice_lowest &&
+                       ::setpriority(PRIO_PROCESS, id, nice_lowest) == 0;
+            }
             const sched_param none{};
-            if (::sched_setscheduler(thread, SCHED_IDLE, &none) == 0)
-                return true;
-            ::setpriority(PRIO_PROCESS, static_cast<id_t>(thread), nice_lowest);
-            return false;
+            return ::sched_getscheduler(thread) != SCHED_IDLE &&
+                   ::sched_setscheduler(thread, SCHED_IDLE, &none) == 0;
         });
         if (!changed)
             return;

@@ -3,7 +3,8 @@
 // One run of the engine: guard, sandbox and llama-server, from start to the certain end. Knows
 // nothing of HTTP.
 //
-// Lifecycle: start() → pid known → (kill() | ends by itself) → on_end once. Destruction kills and
+// Lifecycle: start() → pid known → (kill() | ends by itself) → on_gone once, when no process of the
+// sandbox exists any more → on_end once, when the guard has cleaned up too. Destruction kills and
 // waits. Threads: the loop's.
 #pragma once
 
@@ -28,16 +29,17 @@ class EngineProcess {
 public:
     // Makes the folders, removes what an earlier run left, starts the guard.
     [[nodiscard]] static base::Result<std::unique_ptr<EngineProcess>> start(
-        base::AsioLoop& loop, const LlamaServerOptions& options,
+        base::AsioLoop& loop, const LlamaServerOptions& options, std::function<void()> on_gone,
         std::function<void(EngineEnd)> on_end);
     ~EngineProcess();
 
     EngineProcess(const EngineProcess&) = delete;
     EngineProcess& operator=(const EngineProcess&) = delete;
 
-    // SIGKILL; on_end follows in milliseconds.
+    // SIGKILL; on_gone follows in milliseconds.
     void kill();
-    // The engine has loaded: from now on it runs only when nothing else wants the processor.
+    // The engine has loaded: from now on it runs only when nothing else wants the processor (or,
+    // where we could not raise it again to end it quickly, with the least share).
     void settle();
 
     [[nodiscard]] int pid() const;  // llama-server's on the host; 0: not known yet

@@ -4,14 +4,15 @@
 // agent and the sandbox: it ends the engine when the agent dies (its pipe closes) or hangs (no
 // heartbeat for a second), which the agent itself could not.
 //
-//   engine-guard --memory BYTES --group NAME [--direct] -- PROGRAM ARGUMENTS…
+//   engine-guard --memory BYTES --group NAME [--direct FOLDER] -- PROGRAM ARGUMENTS…
 //
 // Descriptors of the guard: 3 heartbeat (read: any bytes), 4 report (write). The report is text:
 //   "limit cgroup2|cgroup1|none\n"   how memory is limited
+//   "raise yes|no\n"                whether a lowered CPU priority can be raised again
 //   "pid N\n"                        the engine's process on the host
 //   "exit CODE\n" and then, up to the end, the last bytes of the engine's output
-// With --direct PROGRAM is the engine itself, else a bwrap that is told --info-fd 5 and, where
-// make_syscall_filter() works, --seccomp 6.
+// With --direct PROGRAM is the engine itself, started in FOLDER, else a bwrap that is told
+// --info-fd 5 and, where make_syscall_filter() works, --seccomp 6.
 #pragma once
 
 #include <cstddef>

@@ -37,7 +37,7 @@ constexpr base::Duration load_silence_max = base::seconds(10);
 // Beside twice the model: context, buffers, the engine itself.
 constexpr std::uint64_t memory_bytes_extra = std::uint64_t{1} << 30;
 
-constexpr std::size_t quick_failures_max = 2;
+constexpr std::size_t quick_failures_max = 3;
 constexpr base::Duration fine_after = base::seconds(1);
 constexpr base::Duration failure_span = base::seconds(30);
 constexpr base::Duration backoff_first = base::milliseconds(250);
@@ -53,11 +53,13 @@ std::string last_line(const std::string& text) {
 }
 
 std::string describe(const EngineEnd& end) {
-    std::string text = "the engine ended by itself (exit code " + std::to_string(end.code) + ")";
-    if (const std::string line = last_line(end.output); !line.empty())
-        text += ": " + line;
+    std::string text = "the engine ended by itself (exit code " + std::to_string(end.code);
     if (end.code == 128 + SIGKILL)
-        text += ", killed from outside or for using too much memory";
+        text += ": killed from outside or for using too much memory";
+    text += ")";
+    if (const std::string line = last_line(end.output); !line.empty()) {
+        text += "; its last words: " + line;
+    }
     if (end.output.find("bwrap:") != std::string::npos) {
         text +=
             "; the sandbox cannot be made here. Allow user namespaces, or accept an engine without "
@@ -108,6 +110,11 @@ public:
         if (!process_) {
             if (condition_ != Condition::idle)
                 set(Condition::idle);
+            if (gone)
+                later([call = std::move(gone)](LlamaServerEngine&) { call(); });
+            return;
+        }
+        if (gone_) {
             if (gone)
                 later([call = std::move(gone)](LlamaServerEngine&) { call(); });
             return;
@@ -183,8 +190,9 @@ private:
 
     void launch() {
         set(Condition::starting);
-        auto process = EngineProcess::start(loop_, options_,
-                                            [this](const EngineEnd& end) { process_ended(end); });
+        auto process = EngineProcess::start(
+            loop_, options_, [this] { engine_gone(); },
+            [this](const EngineEnd& end) { process_ended(end); });
         if (!process) {
             failed("the engine cannot be started: " + process.error().message);
             return;
@@ -197,16 +205,24 @@ private:
         watch();
     }
 
+    // Its guard may still clean up; a new process starts after that.
+    void engine_gone() {
+        if (!killing_ || gone_)
+            return;
+        gone_ = true;
+        set(Condition::idle);
+        for (const auto& call : std::exchange(waiting_for_end_, {})) {
+            later([call](LlamaServerEngine&) { call(); });
+        }
+    }
+
     void process_ended(const EngineEnd& end) {
         stop_timers();
         process_.reset();
         if (killing_) {
-            killing_ = false;
+            engine_gone();
+            killing_ = gone_ = false;
             ready_since_.reset();
-            set(Condition::idle);
-            for (const auto& call : std::exchange(waiting_for_end_, {})) {
-                later([call](LlamaServerEngine&) { call(); });
-            }
             if (wanted_)
                 launch();
             return;
@@ -414,7 +430,8 @@ private:
     Ready ready_;
     bool wanted_ = false;
     bool killing_ = false;
-    std::string hang_;  // why we ended it ourselves
+    bool gone_ = false;  // killed, and only its guard is left
+    std::string hang_;   // why we ended it ourselves
     std::vector<std::function<void()>> waiting_for_end_;
     std::deque<base::Instant> failures_;
     std::optional<base::TimerId> restart_timer_;

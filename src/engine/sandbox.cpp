@@ -74,26 +74,36 @@ void append_system(std::vector<std::string>& argv, const std::string& program) {
         append(argv, {"--ro-bind", folder, folder});
 }
 
-base::Result<std::vector<std::string>> direct_argv(const std::string& bundle_dir) {
+base::Result<EngineCommand> direct_command(const std::string& bundle_dir) {
     if (bundle_dir.empty())
-        return std::vector<std::string>{on_path("llama-server")};
+        return EngineCommand{{on_path("llama-server")}, "/tmp"};
     std::error_code error;
     for (const auto& folder : fs::directory_iterator(bundle_dir + "/usr/lib", error)) {
         const fs::path libraries = folder.path();
         if (!fs::exists(libraries / "libc.so.6", error))
             continue;
+        EngineCommand command;
         for (const auto& file : fs::directory_iterator(libraries, error)) {
             if (!file.path().filename().string().starts_with("ld-linux"))
                 continue;
             const std::string path = libraries.string();
-            return std::vector<std::string>{file.path().string(), "--library-path",
-                                            path + ":" + path + "/llama:" + path + "/ggml",
-                                            bundle_dir + "/usr/bin/llama-server"};
+            command.argv = {file.path().string(), "--library-path",
+                            path + ":" + path + "/llama:" + path + "/ggml",
+                            bundle_dir + "/usr/bin/llama-server"};
         }
+        // ggml looks for its back ends under /usr, then where it is started.
+        for (const auto& part : fs::directory_iterator(libraries / "ggml", error)) {
+            if (part.path().filename().string().starts_with("backends")) {
+                command.direct_folder = part.path().string();
+            }
+        }
+        if (!command.argv.empty() && !command.direct_folder.empty())
+            return command;
     }
-    return base::fail(base::ErrorKind::not_found, "the engine bundle in '" + bundle_dir +
-                                                      "' has no dynamic loader; run "
-                                                      "tools/engine-bundle --refresh");
+    return base::fail(base::ErrorKind::not_found,
+                      "the engine bundle in '" + bundle_dir +
+                          "' has no dynamic loader or no back ends; run tools/engine-bundle "
+                          "--refresh");
 }
 
 }  // namespace
@@ -112,17 +122,16 @@ base::Result<EngineCommand> engine_command(const LlamaServerOptions& options,
         return base::fail(base::ErrorKind::not_found, "no llama-server in '" + options.bundle_dir +
                                                           "' or on PATH; run tools/engine-bundle");
     }
-    EngineCommand command;
     const char* sandbox = std::getenv("IDLEWATT_ENGINE_SANDBOX");
     if (sandbox != nullptr && std::string_view(sandbox) == "off") {
-        command.direct = true;
-        auto argv = direct_argv(options.bundle_dir);
-        if (!argv)
-            return tl::unexpected<base::Error>(argv.error());
-        command.argv = std::move(*argv);
-        append_server_flags(command.argv, options, model, socket_dir + "/" + engine_socket_name);
-        return command;
+        auto direct = direct_command(options.bundle_dir);
+        if (direct) {
+            append_server_flags(direct->argv, options, model,
+                                socket_dir + "/" + engine_socket_name);
+        }
+        return direct;
     }
+    EngineCommand command;
     const std::string bwrap = on_path("bwrap");
     if (bwrap.empty()) {
         return base::fail(base::ErrorKind::not_found,

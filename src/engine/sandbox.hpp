@@ -13,7 +13,8 @@ namespace idlewatt::engine {
 
 struct EngineCommand {
     std::vector<std::string> argv;
-    bool direct = false;  // without sandbox, as IDLEWATT_ENGINE_SANDBOX=off demands
+    // Without sandbox, as IDLEWATT_ENGINE_SANDBOX=off demands: where to start the engine itself.
+    std::string direct_folder{};
 };
 
 // socket_dir: the host's folder in which the engine makes engine.sock.
