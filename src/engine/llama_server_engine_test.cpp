@@ -125,11 +125,12 @@ TEST_F(LlamaServerEngineTest, TheSandboxHoldsItApart) {
                   std::filesystem::read_symlink(std::string("/proc/self/ns/") + name))
             << name;
     }
+    const std::string root = proc + "/root/";
     // Only the loopback device; nothing of the host's files but the bundle, the model, the socket.
     EXPECT_EQ(read_file(proc + "/net/dev").find("eth"), std::string::npos);
-    EXPECT_FALSE(std::filesystem::exists(proc + "/root/home"));
-    EXPECT_FALSE(std::filesystem::exists(proc + "/root" + fixture->folder));
-    EXPECT_TRUE(std::filesystem::exists(proc + "/root/model.gguf"));
+    EXPECT_FALSE(std::filesystem::exists(root + "home"));
+    EXPECT_FALSE(std::filesystem::exists(root + fixture->folder));
+    EXPECT_TRUE(std::filesystem::exists(root + "model.gguf"));
     const std::string mounts = read_file(proc + "/mounts");
     const std::size_t model = mounts.find(" /model.gguf ");
     ASSERT_NE(model, std::string::npos);

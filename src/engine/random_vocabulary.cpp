@@ -117,7 +117,8 @@ std::string_view random_model_chat_template() {
 {{- tool | tojson -}}
 {{- '\n' -}}
 {%- endfor -%}
-{{- '</tools>\nTo call one, answer with <tool_call>\n{"name": <name>, "arguments": <object>}\n</tool_call>' -}}
+{{- '</tools>\nTo call one, answer with <tool_call>\n' -}}
+{{- '{"name": <name>, "arguments": <object>}\n</tool_call>' -}}
 {%- endif -%}
 {{- '<|im_end|>\n' -}}
 {%- endif -%}
