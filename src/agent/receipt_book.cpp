@@ -62,7 +62,9 @@ void ReceiptBook::recover() {
         if (!record.key.starts_with(draft_prefix))
             continue;
         auto draft = wire::decode_receipt(record.value);
-        if (draft) {
+        if (draft && is_signed(draft->id)) {
+            report(spool_.erase(record.key));
+        } else if (draft) {
             close(std::move(*draft));
         } else {
             base::log_warning("receipts", "dropped an unreadable draft: " + draft.error().message);
@@ -73,16 +75,21 @@ void ReceiptBook::recover() {
         deliver_after(receipt_gather);
 }
 
+bool ReceiptBook::is_signed(const core::ReceiptId& id) const {
+    return std::ranges::find(outbox_, id, &core::SignedReceipt::id) != outbox_.end();
+}
+
 void ReceiptBook::keep_draft(const core::Receipt& draft) {
     core::Receipt kept = draft;
-    kept.id = core::ReceiptId(core::make_time_ordered_id(loop_.wall_now(), prng_));
+    kept.id = draft_ids_.try_emplace(draft.attempt, id_for(draft)).first->second;
     kept.vehicle = vehicle_;
     report(spool_.put(draft_key(draft.attempt), wire::encode(kept)));
 }
 
 bool ReceiptBook::close(core::Receipt receipt) {
-    receipt.id = core::ReceiptId(core::make_time_ordered_id(loop_.wall_now(), prng_));
+    receipt.id = id_for(receipt);
     receipt.vehicle = vehicle_;
+    draft_ids_.erase(receipt.attempt);
     core::SignedReceipt made{receipt.id, wire::encode(receipt), {}};
     made.signature = key_.sign(made.payload);
     const auto kept = spool_.put(receipt_key(made.id), made.signature + made.payload);
@@ -94,6 +101,15 @@ bool ReceiptBook::close(core::Receipt receipt) {
         outbox_.push_back(std::move(made));
     deliver_after(receipt_gather);
     return kept.has_value();
+}
+
+core::ReceiptId ReceiptBook::id_for(const core::Receipt& receipt) {
+    if (!receipt.id.value.empty())
+        return receipt.id;
+    const auto drafted = draft_ids_.find(receipt.attempt);
+    if (drafted != draft_ids_.end())
+        return drafted->second;
+    return core::ReceiptId(core::make_time_ordered_id(loop_.wall_now(), prng_));
 }
 
 void ReceiptBook::deliver_now() {

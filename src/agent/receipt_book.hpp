@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -57,6 +58,8 @@ private:
     void deliver();
     void take_answer(const wire::ReceiptsAnswer& answer);
     void drop(const core::ReceiptId& id);
+    [[nodiscard]] bool is_signed(const core::ReceiptId& id) const;
+    [[nodiscard]] core::ReceiptId id_for(const core::Receipt& receipt);
 
     base::Loop& loop_;
     bus::Bus& bus_;
@@ -67,6 +70,9 @@ private:
     base::Prng prng_;
 
     std::deque<core::SignedReceipt> outbox_;
+    // A draft and the receipt that it becomes have one id: dying between the two writes makes no
+    // second receipt for an attempt.
+    std::map<core::AttemptId, core::ReceiptId> draft_ids_;
     ReceiptCounts counts_;
     bool asking_ = false;
     bool timer_set_ = false;
