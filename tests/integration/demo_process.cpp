@@ -15,6 +15,7 @@
 
 #include "cli/demo_summary.hpp"
 #include "cli/files.hpp"
+#include "engine/tap.hpp"
 #include "http/client.hpp"
 
 namespace idlewatt::test {
@@ -167,6 +168,25 @@ void DemoProcess::signal(const std::string& vehicle, const std::string& json) {
     auto answer = http::call_and_wait(loop_, std::move(call));
     ASSERT_TRUE(answer) << answer.error().message;
     ASSERT_EQ(answer->status, 200) << answer->body;
+}
+
+double DemoProcess::prefill_ms_of_second_attempt(const std::string& request_id) const {
+    const std::string label = request_id.substr(request_id.find('-') + 1) + "-2";
+    for (const auto& car : std::filesystem::directory_iterator(folder_ + "/state/vehicles")) {
+        const auto frames = engine::read_tap(car.path() / "tap.bin");
+        if (!frames)
+            continue;
+        std::string said;
+        for (const engine::TapFrame& frame : *frames) {
+            if (frame.label == label && frame.direction == engine::TapDirection::from_engine)
+                said += frame.data;
+        }
+        const std::string key = "\"prompt_ms\":";
+        const auto at = said.find(key);
+        if (at != std::string::npos)
+            return std::atof(said.c_str() + at + key.size());
+    }
+    return 0.0;
 }
 
 std::uint32_t rounds(std::uint32_t otherwise) {

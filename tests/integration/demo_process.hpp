@@ -43,6 +43,9 @@ public:
     [[nodiscard]] const std::string& url() const { return url_; }
     [[nodiscard]] const std::string& api_key() const { return api_key_; }
     [[nodiscard]] const std::string& folder() const { return folder_; }
+    [[nodiscard]] std::uint32_t vehicle_count() const { return vehicle_count_; }
+    // What the engine of an answer's second attempt says that its prefill took; from the taps.
+    [[nodiscard]] double prefill_ms_of_second_attempt(const std::string& request_id) const;
 
     [[nodiscard]] std::vector<wire::VehicleRow> vehicles();
     [[nodiscard]] wire::GatewayFigures figures();

@@ -25,7 +25,7 @@ Question endless_question() {
 
 bool all_slots_free(DemoProcess& demo) {
     const auto rows = demo.vehicles();
-    return !rows.empty() && std::ranges::all_of(rows, [](const wire::VehicleRow& row) {
+    return rows.size() == demo.vehicle_count() && std::ranges::all_of(rows, [](const wire::VehicleRow& row) {
         return row.active_requests == 0 &&
                row.announcement.slots_free == row.announcement.slots_total &&
                row.reason == core::Reason::ok;
