@@ -398,7 +398,7 @@ TEST_F(LlamaServerEngineTest, TheTapHoldsWhatTheEngineSaid) {
     }
     EXPECT_EQ(frames->back().direction, TapDirection::over);
     EXPECT_TRUE(request.starts_with("POST /completion "));
-    EXPECT_TRUE(response.complete());
+    EXPECT_EQ(response.status(), 200U);
     CompletionEvents events;
     events.feed(body);
     std::string text;

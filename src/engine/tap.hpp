@@ -12,7 +12,8 @@
 //   8  connection, unique in the file
 //   8  wall time in microseconds since 1970
 //   4  bytes of the data
-//   …  label, then data (raw HTTP; of the response it may be any stretch)
+//   …  label, then data (raw HTTP; of the response it may be any stretch, and what would follow the
+//      last event may be missing: the connection is closed when the answer is known to be whole)
 #pragma once
 
 #include <cstdint>
