@@ -255,7 +255,8 @@ void Car::thaw() {
 
 bool Car::quiet() const {
     return process_ && process_->agent->core().open_attempts() == 0 &&
-           process_->agent->receipts().undelivered() == 0;
+           process_->agent->receipts().undelivered() == 0 &&
+           process_->agent->core().announced_reason() == core::Reason::ok;
 }
 
 void Car::check_quiet() const {

@@ -40,7 +40,7 @@ public:
     void begin(FaultKind kind);
     void end(FaultKind kind);
 
-    // True when nothing is open and every receipt is delivered.
+    // True when it is ready, nothing is open and every receipt is delivered.
     [[nodiscard]] bool quiet() const;
     void check_quiet() const;
 

@@ -29,6 +29,8 @@ std::filesystem::path folder() {
 }
 
 Scenario scenario(const std::string& name) {
+    // What others would log, thousands of times, is what the scenarios do on purpose.
+    base::set_up_log("simulation", base::LogLevel::off);
     auto loaded = load_scenario((folder() / (name + ".toml")).string());
     EXPECT_TRUE(loaded.has_value()) << (loaded ? "" : loaded.error().message);
     return loaded.value_or(Scenario{});
@@ -43,12 +45,6 @@ std::vector<std::string> all_names() {
     std::ranges::sort(names);
     return names;
 }
-
-// What others would log, thousands of times, is what the scenarios do on purpose.
-class Quiet : public ::testing::Environment {
-    void SetUp() override { base::set_up_log("simulation", base::LogLevel::off); }
-};
-[[maybe_unused]] const auto* const quiet = ::testing::AddGlobalTestEnvironment(new Quiet);
 
 class Scenarios : public ::testing::TestWithParam<std::string> {};
 
