@@ -223,8 +223,12 @@ struct EngineProcess::Implementation {
             ::syscall(SYS_pidfd_send_signal, engine_pidfd.native_handle(), SIGKILL, nullptr, 0);
         }
         // It has to run to die, and at the lowest priority that takes up to a second when the
-        // machine is busy (measured), so it dies at the highest.
+        // machine is busy (measured). Highest of the fair classes still waited 170 ms behind other
+        // sessions' groups; real time does not wait, and what is dying runs no code of its own.
         for_each_thread([](int thread) {
+            const sched_param real_time{.sched_priority = 1};
+            if (::sched_setscheduler(thread, SCHED_FIFO, &real_time) == 0)
+                return true;
             const sched_param none{};
             ::sched_setscheduler(thread, SCHED_OTHER, &none);
             ::setpriority(PRIO_PROCESS, static_cast<id_t>(thread), nice_highest);
