@@ -119,6 +119,9 @@ void reset_signals() {
 // In the child. Only async-signal-safe calls.
 [[noreturn]] void become(Image& image) {
     reset_signals();
+    // Ctrl-C in a terminal goes to the parent alone, which ends its children in their order.
+    if (::setpgid(0, 0) != 0)
+        report_and_exit(image.report);
     if (image.dies_with_parent) {
         if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
             report_and_exit(image.report);

@@ -3,7 +3,8 @@
 // A program started by us and watched on the loop: its end is noticed at once and reaped at once.
 //
 // Lifecycle: spawn() starts it; on_exit runs once when it has ended; destruction kills it (SIGKILL)
-// and waits for its end without a callback. Threads: the loop's.
+// and waits for its end without a callback. It has a process group of its own: signals of the
+// terminal do not reach it. Threads: the loop's.
 #pragma once
 
 #include <functional>
