@@ -130,6 +130,20 @@ TEST_F(BeastServerTest, WhatIsSentAheadIsBoundedAndNotLost) {
     EXPECT_EQ(requests_[1].body.size(), 8'000'000U);
 }
 
+TEST_F(BeastServerTest, AHangUpBehindTooMuchSentAheadIsSeen) {
+    start();
+    RawClient raw = client();
+    raw.send(get);
+    run_until([&] { return requests_.size() == 1; });
+    const std::string ahead =
+        "POST /ahead HTTP/1.1\r\ncontent-length: 8000000\r\n\r\n" + std::string(100'000, 'x');
+    send_all(raw, ahead);
+    loop_.run_for(base::milliseconds(20));
+    raw.hang_up();
+    run_until([&] { return !gone_.empty(); });
+    EXPECT_EQ(gone_, std::vector<RequestId>{requests_[0].id});
+}
+
 TEST_F(BeastServerTest, ByteByByteIsUnderstood) {
     start();
     echo();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <netinet/tcp.h>
+#include <poll.h>
 
 #include "http/refusal.hpp"
 
@@ -86,6 +87,10 @@ void Connection::enter(Phase phase) {
 }
 
 void Connection::check_deadline(base::Instant now) {
+    if (hung_up_unread()) {
+        on_end_of_input(true);
+        return;
+    }
     if (now < deadline_) {
         return;
     }
@@ -121,6 +126,16 @@ void Connection::wait_readable() {
         }
         self->on_readable();
     });
+}
+
+// While too much was sent ahead nothing is read, so reading does not tell of a hang-up.
+bool Connection::hung_up_unread() {
+    if (ahead_.size() < ahead_bytes_max || input_ended_ ||
+        (phase_ != Phase::waiting && phase_ != Phase::streaming)) {
+        return false;
+    }
+    pollfd asked{socket_.native_handle(), POLLRDHUP, 0};
+    return ::poll(&asked, 1, 0) == 1;
 }
 
 void Connection::on_readable() {

@@ -53,6 +53,7 @@ private:
 
     void enter(Phase phase);
     void wait_readable();
+    [[nodiscard]] bool hung_up_unread();
     void on_readable();
     void on_bytes(std::string_view bytes);
     void on_end_of_input(bool reset);
