@@ -5,7 +5,9 @@
 //
 // The file is a row of frames, each appended by one write(2): a line "kind request time_us bytes"
 // and that many bytes of data, then a newline. Kinds: head (data: status and content type), body,
-// end (the answer is whole), broken (it was broken off or the client went away).
+// end (the answer is whole), broken (it was broken off or the client went away), run (a new server
+// writes from here on: numbers of requests begin again, and what was open before never ended).
+// A broken after the end of a streamed answer counts: the client left before it had got all.
 #pragma once
 
 #include <cstdint>
@@ -22,12 +24,16 @@ namespace idlewatt::http {
 // A recording that grows beyond this stops: it is for demonstrations and tests.
 inline constexpr std::uint64_t response_tap_bytes_max = std::uint64_t{1} << 30;
 
-// The inner server outlives the tap. Fails if the file cannot be opened.
+// So many ended answers are remembered, in case that their clients leave before the last byte.
+inline constexpr std::size_t response_tap_ended_max = 4096;
+
+// The inner server outlives the tap. Appends to what an earlier run recorded, less a torn last
+// frame. Fails if the file cannot be opened.
 [[nodiscard]] base::Result<std::unique_ptr<Server>> tap_responses(base::Loop& loop, Server& inner,
                                                                   const std::string& path);
 
 struct ResponseFrame {
-    enum class Kind { head, body, end, broken };
+    enum class Kind { head, body, end, broken, run };
     Kind kind = Kind::body;
     std::uint64_t request = 0;
     base::WallTime at;

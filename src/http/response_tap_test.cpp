@@ -2,10 +2,11 @@
 // Copyright The Idlewatt Authors
 #include "http/response_tap.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "base/simulated_loop.hpp"
 #include "http/memory_server.hpp"
@@ -37,16 +38,16 @@ protected:
 };
 
 TEST_F(ResponseTap, RecordsExactlyWhatTheClientGets) {
-    tapped_->set_handler({.on_request =
-                              [this](const Request& request) {
-                                  tapped_->begin(request.id,
-                                                 {200, {{"content-type", "text/plain"}}, "first "});
-                                  tapped_->write(request.id, "second\n\nthird");
-                                  tapped_->write(request.id, "");
-                                  tapped_->end(request.id);
-                              },
-                          .on_gone = {},
-                          .on_written = {}});
+    tapped_->set_handler(
+        {.on_request =
+             [this](const Request& request) {
+                 tapped_->begin(request.id, {200, {{"content-type", "text/plain"}}, "first "});
+                 tapped_->write(request.id, "second\n\nthird");
+                 tapped_->write(request.id, "");
+                 tapped_->end(request.id);
+             },
+         .on_gone = {},
+         .on_written = {}});
     std::string got;
     ClientHandler client;
     client.on_body = [&](std::string_view bytes) { got.append(bytes); };
@@ -59,8 +60,10 @@ TEST_F(ResponseTap, RecordsExactlyWhatTheClientGets) {
         if (frame.kind == ResponseFrame::Kind::head) {
             EXPECT_EQ(frame.data, "200 text/plain");
         }
-        if (frame.kind == ResponseFrame::Kind::body) recorded += frame.data;
-        if (frame.kind == ResponseFrame::Kind::end) ++ends;
+        if (frame.kind == ResponseFrame::Kind::body)
+            recorded += frame.data;
+        if (frame.kind == ResponseFrame::Kind::end)
+            ++ends;
     }
     EXPECT_EQ(recorded, "first second\n\nthird");
     EXPECT_EQ(recorded, got);
@@ -77,10 +80,55 @@ TEST_F(ResponseTap, LeavesATornLastFrameOut) {
     memory_.send("GET", "/v1/models", {}, "", {});
     loop_.run_for(base::seconds(1));
     const std::size_t whole = frames().size();
-    ASSERT_EQ(whole, 3U);
+    ASSERT_EQ(whole, 4U);
     const std::string path = folder_ + "/tap";
     std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
     EXPECT_EQ(frames().size(), whole - 1);
+}
+
+class SilentServer final : public Server {
+public:
+    void set_handler(Handler handler) override { handler_ = std::move(handler); }
+    void respond(RequestId, Response) override {}
+    void begin(RequestId, Response) override {}
+    void write(RequestId, std::string) override {}
+    void end(RequestId) override {}
+    void abort(RequestId) override {}
+
+    Handler handler_;
+};
+
+TEST_F(ResponseTap, AClientThatLeavesBeforeTheLastByteHasABrokenAnswer) {
+    SilentServer silent;
+    auto tapped = tap_responses(loop_, silent, folder_ + "/gone");
+    ASSERT_TRUE(tapped);
+    (*tapped)->set_handler({});
+    Request request;
+    request.id = RequestId{7};
+    request.target = "/v1/chat/completions";
+    silent.handler_.on_request(request);
+    (*tapped)->begin(request.id, {});
+    (*tapped)->end(request.id);
+    silent.handler_.on_gone(request.id);
+    silent.handler_.on_gone(request.id);
+    const auto all = read_response_tap(folder_ + "/gone");
+    ASSERT_TRUE(all);
+    std::vector<ResponseFrame::Kind> kinds;
+    for (const ResponseFrame& frame : *all)
+        kinds.push_back(frame.kind);
+    using Kind = ResponseFrame::Kind;
+    EXPECT_EQ(kinds, (std::vector<Kind>{Kind::run, Kind::head, Kind::end, Kind::broken}));
+}
+
+TEST_F(ResponseTap, ANewRunFollowsTheLastWholeFrame) {
+    std::ofstream(folder_ + "/tap", std::ios::app) << "body 1 5 100\nhalf of i";
+    tapped_.reset();
+    auto again = tap_responses(loop_, memory_, folder_ + "/tap");
+    ASSERT_TRUE(again);
+    const auto all = frames();
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0].kind, ResponseFrame::Kind::run);
+    EXPECT_EQ(all[1].kind, ResponseFrame::Kind::run);
 }
 
 }  // namespace
