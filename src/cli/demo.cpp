@@ -24,6 +24,7 @@ namespace idlewatt::cli {
 namespace {
 
 constexpr base::Duration view_period = base::milliseconds(250);
+constexpr base::Duration last_figures_max = base::seconds(1);
 constexpr std::uint64_t demo_model_seed = 7;
 
 std::string random_key() {
@@ -113,6 +114,7 @@ base::Result<void> Demo::prepare() {
     fleet_options_.story_start = loop_.wall_now() + story_delay(options_.vehicles);
     fleet_options_.tap = true;
     fleet_options_.verbose = options_.verbose;
+    fleet_options_.stop_asked = [this] { return stop_asked_; };
     return {};
 }
 
@@ -249,8 +251,12 @@ void Demo::finish_traffic() {
         while (!done)
             loop_.run_for(base::milliseconds(20));
     }
-    auto body = ask({fleet_->url(), options_.api_key}, "GET", "/api/v1/figures");
-    if (!body)
+    http::Call call;
+    call.url = fleet_->url() + "/api/v1/figures";
+    call.headers = request_headers({fleet_->url(), options_.api_key});
+    call.connect_timeout = call.silence_timeout = last_figures_max;
+    const auto body = http::call_and_wait(loop_, std::move(call));
+    if (!body || body->status != 200)
         return;
     if (auto figures = wire::parse_figures_body(body->body))
         figures_ = std::move(*figures);

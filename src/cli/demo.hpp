@@ -29,20 +29,20 @@ inline constexpr int default_demo_port = 8080;
 inline constexpr base::Duration default_story_time = base::seconds(60);
 inline constexpr std::uint32_t demo_vehicles_max = 64;
 // Running answers may end this long after the story; then the fleet is asked to end.
-inline constexpr base::Duration last_answers_max = base::seconds(5);
-inline constexpr base::Duration fleet_stop_max = base::seconds(6);
+inline constexpr base::Duration last_answers_max = base::seconds(3);
+inline constexpr base::Duration fleet_stop_max = base::seconds(4);
 
 struct DemoOptions {
     std::string scenario_path;  // empty: the built-in day
     std::uint32_t vehicles = 6;
     std::optional<double> seconds;  // real time that the story takes
     bool traffic = true;
-    std::string model_path;          // empty: one with random weights is made
-    int port = default_demo_port;    // 0: any free one
-    bool port_given = false;         // otherwise any free one if the default is taken
-    std::string api_key;             // empty: one is made
-    std::string state_dir;           // empty: a folder that is removed at the end
-    bool keep = false;               // until SIGINT or SIGTERM
+    std::string model_path;        // empty: one with random weights is made
+    int port = default_demo_port;  // 0: any free one
+    bool port_given = false;       // otherwise any free one if the default is taken
+    std::string api_key;           // empty: one is made
+    std::string state_dir;         // empty: a folder that is removed at the end
+    bool keep = false;             // until SIGINT or SIGTERM
     bool json = false;
     bool verbose = false;
 };

@@ -2,8 +2,9 @@
 // Copyright The Idlewatt Authors
 #include "cli/demo_command.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
+
+#include <CLI/CLI.hpp>
 
 #include "base/log.hpp"
 #include "cli/demo.hpp"

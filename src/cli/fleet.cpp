@@ -17,6 +17,10 @@ namespace idlewatt::cli {
 namespace {
 
 constexpr base::Duration poll_period = base::milliseconds(10);
+// For one question to a gateway that may not be there yet.
+constexpr base::Duration probe_max = base::seconds(1);
+// What was killed has ended after this, or hangs in the kernel.
+constexpr base::Duration kill_max = base::seconds(1);
 
 std::string vehicle_name(std::uint32_t index) {
     char name[16];
@@ -25,11 +29,11 @@ std::string vehicle_name(std::uint32_t index) {
 }
 
 // Runs the loop until the condition holds; false when the time is over.
-bool run_until(base::AsioLoop& loop, const std::function<bool()>& condition,
-               base::Duration limit) {
+bool run_until(base::AsioLoop& loop, const std::function<bool()>& condition, base::Duration limit) {
     const base::Instant end = loop.now() + limit;
     while (!condition()) {
-        if (loop.now() > end) return false;
+        if (loop.now() > end)
+            return false;
         loop.run_for(poll_period);
     }
     return true;
@@ -42,7 +46,8 @@ int pid_in(const std::string& path) {
 
 void signal_pid_file(const std::string& path, int number) {
     const int pid = pid_in(path);
-    if (pid > 1) ::kill(pid, number);
+    if (pid > 1)
+        ::kill(pid, number);
 }
 
 }  // namespace
@@ -58,9 +63,31 @@ base::Result<void> Fleet::start() {
     for (const auto step : {&Fleet::prepare, &Fleet::start_nats, &Fleet::enrol_all,
                             &Fleet::start_services, &Fleet::start_agents}) {
         auto done = (this->*step)();
-        if (!done) return done;
+        if (!done)
+            return done;
+        if (stop_asked())
+            return stopped();
     }
     return wait_for_gateway();
+}
+
+bool Fleet::stop_asked() const {
+    return options_.stop_asked && options_.stop_asked();
+}
+
+base::Result<void> Fleet::stopped() {
+    return base::fail(base::ErrorKind::unavailable, "stopped before the fleet had started");
+}
+
+// What an earlier run in the same folder recorded is not this run's.
+void Fleet::remove_old_records() const {
+    std::error_code ignored;
+    for (const char* name : {"responses.tap", "gateway.pid", "coordinator.pid", "nats.pid"})
+        std::filesystem::remove(options_.state_dir + "/" + name, ignored);
+    for (const Car& car : cars_) {
+        for (const char* name : {"tap.bin", "recalls.jsonl", "agent.pid", "engine.pid"})
+            std::filesystem::remove(car.folder + "/" + name, ignored);
+    }
 }
 
 base::Result<void> Fleet::prepare() {
@@ -69,14 +96,21 @@ base::Result<void> Fleet::prepare() {
         cars_[i].id = core::VehicleId(vehicle_name(i));
         cars_[i].folder = options_.state_dir + "/vehicles/" + cars_[i].id.value;
         auto made = make_folder(cars_[i].folder);
-        if (!made) return made;
+        if (!made)
+            return made;
     }
+    remove_old_records();
     auto made = make_folder(options_.state_dir + "/keys");
-    if (!made) return made;
-    keys_ = std::make_unique<FleetKeys>("c1", options_.state_dir + "/keys", loop_.wall_now());
+    if (!made)
+        return made;
+    auto keys = FleetKeys::open("c1", options_.state_dir + "/keys", loop_.wall_now());
+    if (!keys)
+        return tl::unexpected<base::Error>(keys.error());
+    keys_ = std::move(*keys);
     if (options_.port == 0) {
         auto port = free_port();
-        if (!port) return tl::unexpected<base::Error>(port.error());
+        if (!port)
+            return tl::unexpected<base::Error>(port.error());
         options_.port = *port;
     }
     url_ = "http://127.0.0.1:" + std::to_string(options_.port);
@@ -85,10 +119,12 @@ base::Result<void> Fleet::prepare() {
 
 base::Result<void> Fleet::start_nats() {
     auto program = bus::find_nats_server();
-    if (!program) return tl::unexpected<base::Error>(program.error());
+    if (!program)
+        return tl::unexpected<base::Error>(program.error());
     // A port of our own choice, so that the server has the same one after a restart.
     auto port = free_port();
-    if (!port) return tl::unexpected<base::Error>(port.error());
+    if (!port)
+        return tl::unexpected<base::Error>(port.error());
     bus::NatsServerOptions server;
     server.port = *port;
     server.ports_folder = options_.state_dir;
@@ -97,7 +133,8 @@ base::Result<void> Fleet::start_nats() {
     keys_->describe(server);
     const std::string config = options_.state_dir + "/nats.conf";
     auto written = write_file(config, bus::nats_server_config(server));
-    if (!written) return written;
+    if (!written)
+        return written;
     nats_ = std::make_unique<Supervisor>(loop_, "nats-server", [this, config, path = *program] {
         base::SpawnOptions spawn;
         spawn.argv = {path, "-c", config};
@@ -105,34 +142,44 @@ base::Result<void> Fleet::start_nats() {
         return spawn;
     });
     auto started = nats_->start();
-    if (!started) return started;
+    if (!started)
+        return started;
     nats_url_ = "nats://127.0.0.1:" + std::to_string(*port);
     const bool up = run_until(
         loop_,
-        [this] { return bus::nats_server_address(options_.state_dir, nats_->pid()).has_value(); },
+        [this] {
+            return bus::nats_server_address(options_.state_dir, nats_->pid()).has_value() ||
+                   stop_asked();
+        },
         part_start_max);
-    if (up) return {};
+    if (up)
+        return {};
     return base::fail(base::ErrorKind::unavailable,
                       "nats-server did not start; see " + server.log_file);
 }
 
 base::Result<void> Fleet::enrol_all() {
     auto store = store::open_sqlite_store(loop_, store_path());
-    if (!store) return tl::unexpected<base::Error>(store.error());
+    if (!store)
+        return tl::unexpected<base::Error>(store.error());
     std::size_t stored = 0;
     std::string failure;
     for (Car& car : cars_) {
         auto enrolled = keys_->enrol(car.id);
-        if (!enrolled) return tl::unexpected<base::Error>(enrolled.error());
+        if (!enrolled)
+            return tl::unexpected<base::Error>(enrolled.error());
         car.enrolled = *enrolled;
         (*store)->put_vehicle({car.id, car.enrolled.public_key, loop_.wall_now()},
                               [&](const base::Result<void>& done) {
                                   ++stored;
-                                  if (!done) failure = done.error().message;
+                                  if (!done)
+                                      failure = done.error().message;
                               });
     }
-    const bool done = run_until(loop_, [&] { return stored == cars_.size(); }, part_start_max);
-    if (done && failure.empty()) return {};
+    const bool done = run_until(
+        loop_, [&] { return stored == cars_.size() || stop_asked(); }, part_start_max);
+    if (done && failure.empty())
+        return {};
     return base::fail(base::ErrorKind::io, "the store did not take the cars: " + failure);
 }
 
@@ -147,17 +194,20 @@ base::SpawnOptions Fleet::service_command(const std::string& role) const {
                   "--pid-file",
                   options_.state_dir + "/" + role + ".pid"};
     spawn.output_file = options_.state_dir + "/" + role + ".log";
-    if (options_.verbose) spawn.argv.emplace_back("--verbose");
+    if (options_.verbose)
+        spawn.argv.emplace_back("--verbose");
     return spawn;
 }
 
 base::Result<void> Fleet::start_services() {
     for (const std::string role : {"gateway", "coordinator"}) {
         auto file = keys_->service_credentials(role);
-        if (!file) return tl::unexpected<base::Error>(file.error());
+        if (!file)
+            return tl::unexpected<base::Error>(file.error());
     }
     auto system = keys_->system_credentials("gateway");
-    if (!system) return tl::unexpected<base::Error>(system.error());
+    if (!system)
+        return tl::unexpected<base::Error>(system.error());
     coordinator_ = std::make_unique<Supervisor>(loop_, "coordinator", [this] {
         base::SpawnOptions spawn = service_command("coordinator");
         spawn.argv.insert(spawn.argv.end(), {"--store", store_path()});
@@ -165,9 +215,10 @@ base::Result<void> Fleet::start_services() {
     });
     gateway_ = std::make_unique<Supervisor>(loop_, "gateway", [this, file = *system] {
         base::SpawnOptions spawn = service_command("gateway");
-        spawn.argv.insert(spawn.argv.end(), {"--system-credentials", file, "--port",
-                                             std::to_string(options_.port)});
-        if (options_.tap) spawn.argv.insert(spawn.argv.end(), {"--tap", response_tap_path()});
+        spawn.argv.insert(spawn.argv.end(),
+                          {"--system-credentials", file, "--port", std::to_string(options_.port)});
+        if (options_.tap)
+            spawn.argv.insert(spawn.argv.end(), {"--tap", response_tap_path()});
         spawn.environment.emplace_back("IDLEWATT_API_KEY", options_.api_key);
         return spawn;
     });
@@ -202,8 +253,10 @@ base::SpawnOptions Fleet::agent_command(const Car& car, std::uint32_t index) con
                   std::to_string(options_.speed),
                   "--story-start",
                   std::to_string(options_.story_start.us)};
-    if (options_.tap) spawn.argv.insert(spawn.argv.end(), {"--tap", car.folder + "/tap.bin"});
-    if (options_.verbose) spawn.argv.emplace_back("--verbose");
+    if (options_.tap)
+        spawn.argv.insert(spawn.argv.end(), {"--tap", car.folder + "/tap.bin"});
+    if (options_.verbose)
+        spawn.argv.emplace_back("--verbose");
     spawn.output_file = car.folder + "/agent.log";
     return spawn;
 }
@@ -213,7 +266,8 @@ base::Result<void> Fleet::start_agents() {
         cars_[i].agent = std::make_unique<Supervisor>(
             loop_, cars_[i].id.value, [this, i] { return agent_command(cars_[i], i); });
         auto started = cars_[i].agent->start();
-        if (!started) return started;
+        if (!started)
+            return started;
     }
     return {};
 }
@@ -221,10 +275,14 @@ base::Result<void> Fleet::start_agents() {
 base::Result<void> Fleet::wait_for_gateway() {
     const base::Instant end = loop_.now() + part_start_max;
     while (loop_.now() < end) {
+        if (stop_asked())
+            return stopped();
         http::Call call;
         call.url = url_ + "/healthz";
+        call.connect_timeout = call.silence_timeout = probe_max;
         auto answer = http::call_and_wait(loop_, std::move(call));
-        if (answer && answer->status == 200) return {};
+        if (answer && answer->status == 200)
+            return {};
         loop_.run_for(poll_period);
     }
     return base::fail(base::ErrorKind::unavailable,
@@ -234,8 +292,10 @@ base::Result<void> Fleet::wait_for_gateway() {
 
 std::vector<Supervisor*> Fleet::all() const {
     std::vector<Supervisor*> parts;
-    for (const Car& car : cars_) parts.push_back(car.agent.get());
-    for (const auto* part : {&gateway_, &coordinator_, &nats_}) parts.push_back(part->get());
+    for (const Car& car : cars_)
+        parts.push_back(car.agent.get());
+    for (const auto* part : {&gateway_, &coordinator_, &nats_})
+        parts.push_back(part->get());
     std::erase(parts, nullptr);
     return parts;
 }
@@ -244,30 +304,53 @@ std::vector<Supervisor*> Fleet::all() const {
 void Fleet::stop(base::Duration limit) {
     const auto ended = [](const std::vector<Supervisor*>& parts) {
         for (const Supervisor* part : parts) {
-            if (!part->ended()) return false;
+            if (!part->ended())
+                return false;
         }
         return true;
     };
     std::vector<Supervisor*> agents;
     for (const Car& car : cars_) {
-        if (car.agent) agents.push_back(car.agent.get());
+        if (car.agent)
+            agents.push_back(car.agent.get());
     }
-    for (Supervisor* agent : agents) agent->stop();
-    run_until(loop_, [&] { return ended(agents); }, limit / 2);
-    for (Supervisor* part : all()) part->stop();
-    run_until(loop_, [&] { return ended(all()); }, limit / 2);
+    for (Supervisor* agent : agents)
+        agent->stop();
+    run_until(
+        loop_, [&] { return ended(agents); }, limit / 2);
+    for (Supervisor* part : all())
+        part->stop();
+    run_until(
+        loop_, [&] { return ended(all()); }, limit / 2);
+    // An engine dies with its agent.
+    for (Supervisor* part : all())
+        part->signal(SIGKILL);
+    run_until(
+        loop_, [&] { return ended(all()); }, kill_max);
 }
 
 void Fleet::act(signals::ActionKind action, std::uint32_t vehicle) {
     Car& car = cars_[vehicle];
     const std::string engine_pid = car.folder + "/engine.pid";
     switch (action) {
-        case signals::ActionKind::kill_agent: car.agent->signal(SIGKILL); break;
-        case signals::ActionKind::stop_agent: car.agent->signal(SIGSTOP); break;
-        case signals::ActionKind::continue_agent: car.agent->signal(SIGCONT); break;
-        case signals::ActionKind::kill_engine: signal_pid_file(engine_pid, SIGKILL); break;
-        case signals::ActionKind::stop_engine: signal_pid_file(engine_pid, SIGSTOP); break;
-        case signals::ActionKind::continue_engine: signal_pid_file(engine_pid, SIGCONT); break;
+        case signals::ActionKind::kill_agent:
+            car.agent->signal(SIGKILL);
+            break;
+        case signals::ActionKind::stop_agent:
+            car.agent->signal(SIGSTOP);
+            break;
+        case signals::ActionKind::continue_agent:
+            car.agent->signal(SIGCONT);
+            break;
+        case signals::ActionKind::kill_engine:
+            signal_pid_file(engine_pid, SIGKILL);
+            break;
+        case signals::ActionKind::stop_engine:
+            signal_pid_file(engine_pid, SIGSTOP);
+            break;
+        case signals::ActionKind::continue_engine:
+            signal_pid_file(engine_pid, SIGCONT);
+            break;
     }
 }
 

@@ -6,12 +6,15 @@
 //   DIR/nats.conf nats.pid nats.log          the message server
 //   DIR/coordinator.db .pid .log             its store
 //   DIR/gateway.pid .log responses.tap
-//   DIR/keys/*.creds                         credentials, mode 0600
+//   DIR/keys/*.seed *.creds                  keys and credentials, mode 0600, kept between runs
 //   DIR/vehicles/ID/agent.pid engine.pid     rewritten at every restart
 //   DIR/vehicles/ID/agent.log receipts.spool recalls.jsonl tap.bin
+//
+// In a folder that was used before, keys, store and spools stay; records and pid files go.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,10 +43,11 @@ struct FleetOptions {
     base::WallTime story_start;
     bool tap = false;  // record the bytes of engines' streams and of clients' answers
     bool verbose = false;
+    std::function<bool()> stop_asked{};  // while starting: true makes start() give up
 };
 
 class Fleet {
-  public:
+public:
     Fleet(base::AsioLoop& loop, FleetOptions options);
     ~Fleet();
 
@@ -64,7 +68,7 @@ class Fleet {
         return options_.state_dir + "/responses.tap";
     }
 
-  private:
+private:
     struct Car {
         core::VehicleId id;
         std::string folder;
@@ -73,6 +77,9 @@ class Fleet {
     };
 
     [[nodiscard]] base::Result<void> prepare();
+    void remove_old_records() const;
+    [[nodiscard]] bool stop_asked() const;
+    [[nodiscard]] static base::Result<void> stopped();
     [[nodiscard]] base::Result<void> start_nats();
     [[nodiscard]] base::Result<void> enrol_all();
     [[nodiscard]] base::Result<void> start_services();

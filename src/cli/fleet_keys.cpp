@@ -2,6 +2,8 @@
 // Copyright The Idlewatt Authors
 #include "cli/fleet_keys.hpp"
 
+#include <filesystem>
+
 #include "cli/files.hpp"
 #include "wire/subject.hpp"
 
@@ -10,13 +12,50 @@ namespace idlewatt::cli {
 using identity::KeyKind;
 using identity::KeyPair;
 
-FleetKeys::FleetKeys(std::string cell, std::string folder, base::WallTime now)
+namespace {
+
+base::Result<KeyPair> kept_key(const std::string& file, KeyKind kind, char first_letter) {
+    if (!std::filesystem::exists(file)) {
+        KeyPair fresh = KeyPair::generate(kind);
+        auto written = write_secret(file, fresh.seed());
+        if (!written)
+            return tl::unexpected<base::Error>(written.error());
+        return fresh;
+    }
+    auto text = read_file(file);
+    if (!text)
+        return tl::unexpected<base::Error>(text.error());
+    auto key = KeyPair::from_seed(*text);
+    if (key && key->public_key().front() == first_letter)
+        return key;
+    return base::fail(base::ErrorKind::bad_input,
+                      "'" + file + "' holds no seed of the kind that belongs there; remove it, " +
+                          "and the fleet gets a new key");
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<FleetKeys>> FleetKeys::open(std::string cell, std::string folder,
+                                                         base::WallTime now) {
+    auto operator_key = kept_key(folder + "/operator.seed", KeyKind::operator_key, 'O');
+    auto account = kept_key(folder + "/account.seed", KeyKind::account, 'A');
+    auto system = kept_key(folder + "/system.seed", KeyKind::account, 'A');
+    for (const auto* key : {&operator_key, &account, &system}) {
+        if (!*key)
+            return tl::unexpected<base::Error>(key->error());
+    }
+    return std::unique_ptr<FleetKeys>(
+        new FleetKeys(std::move(cell), std::move(folder), now, *operator_key, *account, *system));
+}
+
+FleetKeys::FleetKeys(std::string cell, std::string folder, base::WallTime now, KeyPair operator_key,
+                     KeyPair account, KeyPair system)
     : cell_(std::move(cell)),
       folder_(std::move(folder)),
       now_(now),
-      operator_(KeyPair::generate(KeyKind::operator_key)),
-      account_(KeyPair::generate(KeyKind::account)),
-      system_(KeyPair::generate(KeyKind::account)) {}
+      operator_(std::move(operator_key)),
+      account_(std::move(account)),
+      system_(std::move(system)) {}
 
 void FleetKeys::describe(bus::NatsServerOptions& options) const {
     options.operator_jwt =
@@ -33,12 +72,12 @@ namespace {
 
 base::Result<std::string> write_user(const std::string& file, const KeyPair& account,
                                      const KeyPair& user, const std::string& name,
-                                     const identity::Permissions& permissions,
-                                     base::WallTime now) {
-    const std::string jwt = identity::mint_user_jwt(account, user.public_key(), name, permissions,
-                                                    now, std::nullopt);
+                                     const identity::Permissions& permissions, base::WallTime now) {
+    const std::string jwt =
+        identity::mint_user_jwt(account, user.public_key(), name, permissions, now, std::nullopt);
     auto written = write_secret(file, identity::credentials(jwt, user.seed()));
-    if (!written) return tl::unexpected<base::Error>(written.error());
+    if (!written)
+        return tl::unexpected<base::Error>(written.error());
     return file;
 }
 
@@ -56,11 +95,19 @@ base::Result<std::string> FleetKeys::system_credentials(const std::string& name)
 
 base::Result<EnrolledVehicle> FleetKeys::enrol(const core::VehicleId& vehicle) const {
     const wire::Subjects subjects{cell_};
-    const KeyPair user = KeyPair::generate(KeyKind::user);
+    const std::string path = folder_ + "/" + vehicle.value + ".creds";
+    KeyPair user = KeyPair::generate(KeyKind::user);
+    if (const auto earlier = read_file(path)) {
+        auto key = identity::key_of_credentials(*earlier);
+        if (!key)
+            return tl::unexpected<base::Error>(key.error());
+        user = *key;
+    }
     auto file = write_user(
-        folder_ + "/" + vehicle.value + ".creds", account_, user, vehicle.value,
+        path, account_, user, vehicle.value,
         {subjects.vehicle_may_publish(vehicle), subjects.vehicle_may_subscribe(vehicle)}, now_);
-    if (!file) return tl::unexpected<base::Error>(file.error());
+    if (!file)
+        return tl::unexpected<base::Error>(file.error());
     return EnrolledVehicle{vehicle, user.public_key(), *file};
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // The keys of a fleet on one machine: an operator, the fleet's account, the system's account, one
-// user per program and one per car. Made new for every state folder; secrets only in files of mode
-// 0600 below it.
+// user per program and one per car. Made for a state folder and kept in it, so that receipts of an
+// earlier run are still accepted; secrets only in files of mode 0600 below it.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,12 @@ struct EnrolledVehicle {
 };
 
 class FleetKeys {
-  public:
-    FleetKeys(std::string cell, std::string folder, base::WallTime now);
+public:
+    // Those of an earlier run in the folder, otherwise new ones. Fails if a file of an earlier run
+    // cannot be read or a new one not be written.
+    [[nodiscard]] static base::Result<std::unique_ptr<FleetKeys>> open(std::string cell,
+                                                                       std::string folder,
+                                                                       base::WallTime now);
 
     // What the server needs to believe our users.
     void describe(bus::NatsServerOptions& options) const;
@@ -33,10 +38,13 @@ class FleetKeys {
     [[nodiscard]] base::Result<std::string> service_credentials(const std::string& name) const;
     // For a gateway's second connection: what the server itself has to say.
     [[nodiscard]] base::Result<std::string> system_credentials(const std::string& name) const;
-    // A car speaks and hears only in its own name.
+    // A car speaks and hears only in its own name. Keeps the key that it has in this folder.
     [[nodiscard]] base::Result<EnrolledVehicle> enrol(const core::VehicleId& vehicle) const;
 
-  private:
+private:
+    FleetKeys(std::string cell, std::string folder, base::WallTime now,
+              identity::KeyPair operator_key, identity::KeyPair account, identity::KeyPair system);
+
     std::string cell_;
     std::string folder_;
     base::WallTime now_;

@@ -23,7 +23,7 @@ inline constexpr base::Duration quick_restarts_window = base::seconds(10);
 inline constexpr base::Duration restart_pause = base::seconds(2);
 
 class Supervisor {
-  public:
+public:
     // The options are asked for at each start, so that a restart may differ.
     Supervisor(base::AsioLoop& loop, std::string name,
                std::function<base::SpawnOptions()> make_options);
@@ -41,7 +41,7 @@ class Supervisor {
     void signal(int number);
     [[nodiscard]] std::uint64_t restarts() const { return restarts_; }
 
-  private:
+private:
     void on_exit(int code);
     void restart();
 
