@@ -16,6 +16,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t error_text_bytes_max = 400;
 constexpr std::size_t pending_bytes_kept = 64 * 1024;
+constexpr std::size_t request_depth_max = 64;
 
 // What renders the prompt.
 constexpr std::array template_fields = {"messages",
@@ -51,6 +52,26 @@ constexpr std::array refused = {"grammar", "json_schema"};
 
 tl::unexpected<base::Error> bad(std::string message) {
     return base::fail(base::ErrorKind::bad_input, std::move(message));
+}
+
+// Before a tree is built: writing and destroying one takes stack for every level.
+bool is_too_deep(std::string_view text) {
+    std::size_t depth = 0;
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (in_string) {
+            i += c == '\\' ? 1 : 0;
+            in_string = c != '"';
+            continue;
+        }
+        in_string = c == '"';
+        if ((c == '{' || c == '[') && ++depth > request_depth_max)
+            return true;
+        if ((c == '}' || c == ']') && depth > 0)
+            --depth;
+    }
+    return false;
 }
 
 std::string dump(const Json& json) {
@@ -179,6 +200,10 @@ CompletionEvent read_event(const Json& json) {
 }  // namespace
 
 base::Result<CompletionRequest> read_request(std::string_view request_json) {
+    if (is_too_deep(request_json)) {
+        return bad("the request is nested deeper than " + std::to_string(request_depth_max) +
+                   " levels; send a flatter one");
+    }
     const Json request = Json::parse(request_json, nullptr, false);
     if (!request.is_object())
         return bad("the request is no JSON object");

@@ -63,6 +63,19 @@ TEST(Completion, SaysWhatIsWrongWithARequest) {
     EXPECT_TRUE(read_request(R"({"messages":[],"response_format":{"type":"text"}})"));
 }
 
+TEST(Completion, RefusesADeepRequestBeforeItIsParsed) {
+    const auto nested = [](std::size_t levels) {
+        return R"({"messages":[],"x":)" + std::string(levels, '[') + "\"[[[\\\"[\"" +
+               std::string(levels, ']') + "}";
+    };
+    EXPECT_TRUE(read_request(nested(63)));
+    for (const std::size_t levels : {std::size_t{64}, std::size_t{1'000'000}}) {
+        const auto read = read_request(nested(levels));
+        ASSERT_FALSE(read);
+        EXPECT_NE(read.error().message.find("64 levels"), std::string::npos);
+    }
+}
+
 const std::string stream =
     "data: null\n\n"
     ": a comment\n\n"
