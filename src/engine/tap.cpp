@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "engine/tap.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -62,6 +63,7 @@ base::Result<void> cut_torn_frame(int fd, const std::string& path) {
 
 base::Result<std::shared_ptr<TapWriter>> TapWriter::open(const std::string& path) {
     int fd = -1;
+    std::uint64_t bytes = 0;
     if (!path.empty()) {
         fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         if (fd < 0)
@@ -70,8 +72,9 @@ base::Result<std::shared_ptr<TapWriter>> TapWriter::open(const std::string& path
             ::close(fd);
             return tl::unexpected<base::Error>(cut.error());
         }
+        bytes = static_cast<std::uint64_t>(std::max<off_t>(::lseek(fd, 0, SEEK_END), 0));
     }
-    return std::shared_ptr<TapWriter>(new TapWriter(fd));
+    return std::shared_ptr<TapWriter>(new TapWriter(fd, bytes));
 }
 
 TapWriter::~TapWriter() {
@@ -92,6 +95,13 @@ void TapWriter::write(TapDirection direction, std::uint64_t connection, base::Wa
     put(frame, at.us);
     put(frame, static_cast<std::uint32_t>(data.size()));
     frame.append(label).append(data);
+    if (bytes_ + frame.size() > tap_bytes_max) {
+        base::log_warning("engine", "the tap file has reached 1 GiB and ends here");
+        ::close(fd_);
+        fd_ = -1;
+        return;
+    }
+    bytes_ += frame.size();
     std::string_view rest = frame;
     while (!rest.empty()) {
         const ssize_t written = ::write(fd_, rest.data(), rest.size());

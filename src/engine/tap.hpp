@@ -29,6 +29,8 @@ namespace idlewatt::engine {
 
 enum class TapDirection : std::uint8_t { to_engine = 0, from_engine = 1, over = 2 };
 
+inline constexpr std::uint64_t tap_bytes_max = std::uint64_t{1} << 30;
+
 struct TapFrame {
     TapDirection direction = TapDirection::to_engine;
     std::uint64_t connection = 0;
@@ -48,13 +50,15 @@ public:
     TapWriter(const TapWriter&) = delete;
     TapWriter& operator=(const TapWriter&) = delete;
 
-    // A failed write (disk full) is logged once and ends the recording: a gap would deceive.
+    // A failed write (disk full) or a full file is logged once and ends the recording: a gap would
+    // deceive.
     void write(TapDirection direction, std::uint64_t connection, base::WallTime at,
                std::string_view label, std::string_view data);
 
 private:
-    explicit TapWriter(int fd) : fd_(fd) {}
+    TapWriter(int fd, std::uint64_t bytes) : fd_(fd), bytes_(bytes) {}
     int fd_ = -1;
+    std::uint64_t bytes_ = 0;
 };
 
 // All whole frames; a torn last one is left out. Garbage in the middle is an error.
