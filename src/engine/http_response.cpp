@@ -113,7 +113,7 @@ base::Result<void> HttpResponse::take_chunk_size(std::string_view line) {
 }
 
 // The parts of a body that are lines: chunk sizes and ends, trailers, and the head.
-base::Result<void> HttpResponse::feed_framed(std::string_view& bytes, std::string&) {
+base::Result<void> HttpResponse::feed_framed(std::string_view& bytes) {
     const auto whole = take_line(bytes);
     if (!whole)
         return tl::unexpected<base::Error>(whole.error());
@@ -156,7 +156,7 @@ base::Result<void> HttpResponse::feed(std::string_view bytes, std::string& body)
                 break;
             }
             default:
-                if (auto fine = feed_framed(bytes, body); !fine)
+                if (auto fine = feed_framed(bytes); !fine)
                     return fine;
         }
     }

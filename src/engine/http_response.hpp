@@ -34,7 +34,7 @@ private:
     base::Result<void> take_chunk_size(std::string_view line);
     // Moves one line of at most head_bytes_max out of the bytes into line_; false: not yet whole.
     base::Result<bool> take_line(std::string_view& bytes);
-    base::Result<void> feed_framed(std::string_view& bytes, std::string& body);
+    base::Result<void> feed_framed(std::string_view& bytes);
 
     State state_ = State::head;
     std::uint32_t status_ = 0;
