@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include <sys/stat.h>
+
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
@@ -16,11 +18,22 @@ namespace idlewatt::engine {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-struct Connection::Implementation : std::enable_shared_from_this<Implementation> {
-    Implementation(base::AsioLoop& loop, std::string bytes, ConnectionHandler with)
-        : socket(loop.context()), request(std::move(bytes)), handler(std::move(with)) {}
+namespace {
+constexpr int attempts_max = 50;
+constexpr base::Duration retry_pause = base::milliseconds(10);
+}  // namespace
 
+struct Connection::Implementation : std::enable_shared_from_this<Implementation> {
+    Implementation(base::AsioLoop& on, std::string to, std::string bytes, ConnectionHandler with)
+        : loop(on),
+          socket(on.context()),
+          path(std::move(to)),
+          request(std::move(bytes)),
+          handler(std::move(with)) {}
+
+    base::AsioLoop& loop;
     asio::local::stream_protocol::socket socket;
+    std::string path;
     std::string request;
     ConnectionHandler handler;
     HttpResponse response;
@@ -28,31 +41,61 @@ struct Connection::Implementation : std::enable_shared_from_this<Implementation>
     bool closed = false;
     bool paused = false;
     bool reading = false;
-    bool sent = false;
+    bool told = false;
+    int attempts = 0;
 
-    void connect(const std::string& path) {
+    void connect() {
+        // The engine may write to that folder: nobody but its own socket shall be connected to.
+        struct stat found {};
+        if (::lstat(path.c_str(), &found) == 0 && !S_ISSOCK(found.st_mode)) {
+            asio::post(socket.get_executor(), [self = shared_from_this()] {
+                if (!self->closed)
+                    self->fail("what should be the engine's socket is none", asio::error::access_denied);
+            });
+            return;
+        }
         socket.async_connect(asio::local::stream_protocol::endpoint(path),
                              [self = shared_from_this()](const error_code& error) {
                                  if (self->closed)
                                      return;
+                                 if (self->may_retry(error))
+                                     return self->retry();
                                  if (error)
                                      return self->fail("cannot connect to the engine", error);
                                  self->send();
                              });
     }
 
+    // A full queue of connections answers EAGAIN, which comes out as success and then ENOTCONN.
+    [[nodiscard]] bool may_retry(const error_code& error) const {
+        return (error == asio::error::would_block || error == asio::error::not_connected) &&
+               attempts < attempts_max;
+    }
+
+    void retry() {
+        ++attempts;
+        error_code ignored;
+        socket.close(ignored);
+        loop.after(retry_pause, [weak = weak_from_this()] {
+            const auto self = weak.lock();
+            if (self && !self->closed)
+                self->connect();
+        });
+    }
+
     void send() {
-        if (handler.on_bytes)
+        if (handler.on_bytes && !std::exchange(told, true))
             handler.on_bytes(request, true);
         asio::async_write(socket, asio::buffer(request),
-                          [self = shared_from_this()](const error_code& error, std::size_t) {
+                          [self = shared_from_this()](const error_code& error, std::size_t size) {
                               if (self->closed)
                                   return;
+                              if (size == 0 && self->may_retry(error))
+                                  return self->retry();
                               // A refused request is answered before it is read to its end.
                               if (error && error != asio::error::broken_pipe) {
                                   return self->fail("cannot write to the engine", error);
                               }
-                              self->sent = true;
                               self->read();
                           });
     }
@@ -126,8 +169,9 @@ Connection::~Connection() {
 
 std::shared_ptr<Connection> Connection::open(base::AsioLoop& loop, const std::string& socket_path,
                                              std::string request, ConnectionHandler handler) {
-    auto impl = std::make_shared<Implementation>(loop, std::move(request), std::move(handler));
-    impl->connect(socket_path);
+    auto impl =
+        std::make_shared<Implementation>(loop, socket_path, std::move(request), std::move(handler));
+    impl->connect();
     return std::make_shared<Connection>(std::move(impl));
 }
 
