@@ -30,6 +30,7 @@ namespace {
 
 constexpr int exit_usage = 2;
 constexpr int reap_pause_ms = 1;
+constexpr int last_reads_max = 1024;  // more than a pipe holds
 constexpr rlim_t open_files_max = 1024;
 constexpr rlim_t processes_max = 512;
 constexpr rlim_t file_bytes_max = rlim_t{64} << 20;  // its only writable files are in memory
@@ -93,7 +94,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != guard)
         ::_exit(1);
-    [[maybe_unused]] const bool entered = group.enter();
+    // Said here, so that a limit is claimed only where it holds.
+    say(std::string("limit ") + (group.enter() ? group.kind() : "none") + "\n");
     ::syscall(SYS_ioprio_set, io_priority_of_process, 0, io_priority_idle);
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
@@ -123,15 +125,17 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 // The last bytes of what the engine wrote.
 class Tail {
 public:
-    void read(int fd) {
+    // Whether there was anything.
+    bool read(int fd) {
         std::array<char, 4096> bytes{};
         const ssize_t got = ::read(fd, bytes.data(), bytes.size());
         if (got <= 0)
-            return;
+            return false;
         text_.append(bytes.data(), static_cast<std::size_t>(got));
         if (text_.size() > 2 * guard_output_bytes_kept) {
             text_.erase(0, text_.size() - guard_output_bytes_kept);
         }
+        return true;
     }
     [[nodiscard]] std::string_view text() const {
         const std::string_view all = text_;
@@ -149,7 +153,7 @@ public:
 private:
     void watch();
     void read_info();
-    void take_engine(pid_t pid);
+    void take_engine(pid_t pid, bool in_sandbox);
     static void hold_namespaces(pid_t pid);
     void kill_engine();
     void kill_children();
@@ -195,17 +199,19 @@ void Guard::read_info() {
     pid_t pid = -1;
     std::from_chars(info_.data() + begin, info_.data() + info_.size(), pid);
     if (pid > 1)
-        take_engine(pid);
+        take_engine(pid, true);
 }
 
-void Guard::take_engine(pid_t pid) {
+void Guard::take_engine(pid_t pid, bool in_sandbox) {
     engine_ = pid;
     engine_fd_ = pidfd_open(pid);
     // Set here and not before bwrap: with its own user namespace only these processes count.
+    // Without a sandbox all the user's would.
     const rlimit processes{processes_max, processes_max};
     const rlimit files{open_files_max, open_files_max};
     const rlimit size{file_bytes_max, file_bytes_max};
-    ::prlimit(pid, RLIMIT_NPROC, &processes, nullptr);
+    if (in_sandbox)
+        ::prlimit(pid, RLIMIT_NPROC, &processes, nullptr);
     ::prlimit(pid, RLIMIT_NOFILE, &files, nullptr);
     ::prlimit(pid, RLIMIT_FSIZE, &size, nullptr);
     hold_namespaces(pid);
@@ -298,7 +304,6 @@ int Guard::run(const Arguments& arguments) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     ::prctl(PR_SET_NAME, "engine-guard");
     const MemoryGroup group(arguments.group, arguments.memory_bytes_max);
-    say(std::string("limit ") + group.kind() + "\n");
     say(std::string("raise ") + (priority_can_be_raised() ? "yes" : "no") + "\n");
     std::array<int, 2> output{};
     std::array<int, 2> info = {-1, -1};
@@ -320,11 +325,12 @@ int Guard::run(const Arguments& arguments) {
     ::fcntl(output_fd_, F_SETFL, O_NONBLOCK);
     child_fd_ = pidfd_open(child_);
     if (arguments.direct_folder != nullptr)
-        take_engine(child_);
+        take_engine(child_, false);
     watch();
     kill_engine();
     const int code = reap_all();
-    tail_.read(output_fd_);
+    for (int i = 0; i < last_reads_max && tail_.read(output_fd_); ++i) {
+    }
     say("exit " + std::to_string(code) + "\n" + std::string(tail_.text()));
     return 0;
 }
