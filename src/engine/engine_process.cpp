@@ -104,6 +104,8 @@ struct EngineProcess::Implementation {
     std::function<void(EngineEnd)> on_end;
     std::array<char, 4096> buffer{};
     std::string report;
+    // A handler that was already due runs even after its descriptor was closed.
+    std::shared_ptr<int> alive = std::make_shared<int>(0);
     int pid = 0;
     bool memory_is_limited = false;
     bool priority_can_be_raised = false;
@@ -119,12 +121,15 @@ struct EngineProcess::Implementation {
 
     template <class Call>
     bool for_each_thread(Call call) const {
-        if (pid == 0)
+        // The number of one that has ended may belong to a stranger by now.
+        if (pid == 0 || engine_over)
             return false;
         bool any = false;
         std::error_code error;
-        for (const auto& task : fs::directory_iterator(proc("task"), error)) {
-            const int thread = std::atoi(task.path().filename().c_str());
+        // Its end in the middle is an error here and would be an exception of a range-based loop.
+        for (fs::directory_iterator task(proc("task"), error), none; !error && task != none;
+             task.increment(error)) {
+            const int thread = std::atoi(task->path().filename().c_str());
             if (thread > 0 && call(thread))
                 any = true;
         }
@@ -147,20 +152,22 @@ struct EngineProcess::Implementation {
     }
 
     void listen() {
-        report_pipe.async_read_some(asio::buffer(buffer),
-                                    [this](const error_code& error, std::size_t size) {
-                                        if (error == asio::error::operation_aborted)
-                                            return;
-                                        if (error) {
-                                            report_over = true;
-                                            return end_if_over();
-                                        }
-                                        if (report.size() < report_bytes_max) {
-                                            report.append(buffer.data(), size);
-                                        }
-                                        read_report();
-                                        listen();
-                                    });
+        report_pipe.async_read_some(
+            asio::buffer(buffer),
+            [this, weak = std::weak_ptr<int>(alive)](const error_code& error, std::size_t size) {
+                if (weak.expired() || error == asio::error::operation_aborted)
+                    return;
+                if (error) {
+                    report_over = true;
+                    return end_if_over();
+                }
+                if (report.size() < report_bytes_max) {
+                    report.append(buffer.data(), size);
+                }
+                read_report();
+                if (!weak.expired())
+                    listen();
+            });
     }
 
     [[nodiscard]] std::optional<std::string> reported(std::string_view key) const {
@@ -195,8 +202,8 @@ struct EngineProcess::Implementation {
         engine_pidfd.assign(pidfd);
         engine_over = false;
         engine_pidfd.async_wait(asio::posix::stream_descriptor::wait_read,
-                                [this](const error_code& error) {
-                                    if (error)
+                                [this, weak = std::weak_ptr<int>(alive)](const error_code& error) {
+                                    if (weak.expired() || error)
                                         return;
                                     engine_over = true;
                                     end_if_over();
@@ -272,19 +279,29 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::start(
         if (auto made = make_private_folder(folder); !made)
             return tl::unexpected(made.error());
     }
-    // A stale socket keeps llama-server from listening.
-    ::unlink((socket_dir + "/" + engine_socket_name).c_str());
+    // A stale socket keeps llama-server from listening; and an engine that was broken into may have
+    // left anything there.
+    for (fs::directory_iterator left(socket_dir, error), none; !error && left != none;
+         left.increment(error)) {
+        std::error_code ignored;
+        fs::remove_all(left->path(), ignored);
+    }
     auto command = engine_command(options, socket_dir);
     if (!command)
         return tl::unexpected<base::Error>(command.error());
 
     const int socket_dir_fd = ::open(socket_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-    std::array<int, 2> heartbeat{};
-    std::array<int, 2> report{};
+    std::array<int, 2> heartbeat = {-1, -1};
+    std::array<int, 2> report = {-1, -1};
     if (socket_dir_fd < 0 ||
         ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, heartbeat.data()) != 0 ||
         ::pipe2(report.data(), O_CLOEXEC) != 0) {
-        return base::fail_errno("cannot prepare the engine's guard");
+        auto failure = base::fail_errno("cannot prepare the engine's guard");
+        for (const int fd : {socket_dir_fd, heartbeat[0], heartbeat[1], report[0], report[1]}) {
+            if (fd >= 0)
+                ::close(fd);
+        }
+        return failure;
     }
     auto impl =
         std::make_unique<Implementation>(loop, run_dir, report[0], heartbeat[1], socket_dir_fd);
@@ -360,10 +377,6 @@ void EngineProcess::settle() {
     }
 }
 
-int EngineProcess::pid() const {
-    return impl_->pid;
-}
-
 const std::string& EngineProcess::socket_path() const {
     return impl_->socket_path;
 }
@@ -387,10 +400,11 @@ std::uint64_t EngineProcess::progress_ns() const {
     if (impl_->pid == 0)
         return sum;
     std::error_code error;
-    for (const auto& task : fs::directory_iterator(impl_->proc("task"), error)) {
+    for (fs::directory_iterator task(impl_->proc("task"), error), none; !error && task != none;
+         task.increment(error)) {
         unsigned long long ran = 0;
         unsigned long long waited = 0;
-        const std::string text = read_file(task.path().string() + "/schedstat");
+        const std::string text = read_file(task->path().string() + "/schedstat");
         if (std::sscanf(text.c_str(), "%llu %llu", &ran, &waited) == 2)
             sum += ran + waited;
     }

@@ -42,7 +42,6 @@ public:
     // where we could not raise it again to end it quickly, with the least share).
     void settle();
 
-    [[nodiscard]] int pid() const;  // llama-server's on the host; 0: not known yet
     // Short enough for a socket address however deep the folder lies.
     [[nodiscard]] const std::string& socket_path() const;
     [[nodiscard]] bool memory_is_limited() const;  // by the kernel; else watch resident_bytes()
