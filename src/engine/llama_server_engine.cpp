@@ -6,10 +6,14 @@
 #include <csignal>
 #include <deque>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -52,6 +56,16 @@ std::string last_line(const std::string& text) {
                        end - (begin == std::string::npos ? 0 : begin));
 }
 
+std::uint32_t positive_or(const nlohmann::json& object, const char* name, std::uint32_t fallback) {
+    const auto found = object.find(name);
+    if (found == object.end() || !found->is_number_integer())
+        return fallback;
+    const auto value = found->get<std::int64_t>();
+    return value > 0 && value <= std::numeric_limits<std::int32_t>::max()
+               ? static_cast<std::uint32_t>(value)
+               : fallback;
+}
+
 std::string describe(const EngineEnd& end) {
     std::string text = "the engine ended by itself (exit code " + std::to_string(end.code);
     if (end.code == 128 + SIGKILL)
@@ -77,6 +91,8 @@ public:
             const auto size = std::filesystem::file_size(options_.model_path, error);
             options_.memory_bytes_max = 2 * (error ? 0 : size) + memory_bytes_extra;
         }
+        // One that a killed agent left names nobody, or by now a stranger.
+        ::unlink((options_.run_dir + "/engine.pid").c_str());
         auto tap = TapWriter::open(options_.tap_path);
         if (tap) {
             tap_ = std::move(*tap);
@@ -137,7 +153,8 @@ public:
                 on_end(std::move(end));
         };
         EngineLink link{loop_, process_ ? process_->socket_path() : std::string(),
-                        options_.tap_path.empty() ? nullptr : tap_};
+                        options_.tap_path.empty() ? nullptr : tap_,
+                        [this](const char* capability) { lacks(capability); }};
         auto stream = std::make_unique<LlamaStream>(std::move(link), generation, std::move(handler),
                                                     [this] { heard(); });
         LlamaStream& added = *streams_.emplace(id, std::move(stream)).first->second;
@@ -304,12 +321,14 @@ private:
         if (!json.is_object())
             return false;
         ready_ = {};
-        ready_.model = json.value("model_alias", options_.model_name);
-        ready_.slots = json.value("total_slots", options_.slots);
+        const auto alias = json.find("model_alias");
+        ready_.model = alias != json.end() && alias->is_string() ? alias->get<std::string>()
+                                                                 : options_.model_name;
+        ready_.slots = positive_or(json, "total_slots", options_.slots);
         ready_.context_tokens = options_.context_tokens_per_slot;
         const auto settings = json.find("default_generation_settings");
         if (settings != json.end() && settings->is_object()) {
-            ready_.context_tokens = settings->value("n_ctx", ready_.context_tokens);
+            ready_.context_tokens = positive_or(*settings, "n_ctx", ready_.context_tokens);
         }
         return true;
     }
@@ -355,6 +374,16 @@ private:
             return;
         end_it("the engine hangs: no answer and no work for " +
                std::to_string((now - last_heard_).whole_milliseconds()) + " ms; it was ended");
+    }
+
+    // Seen in a stream, which goes on with less: engines move on, and their version says little.
+    void lacks(const char* capability) {
+        if (!missing_.insert(capability).second)
+            return;
+        base::log_warning("engine",
+                          std::string("this engine lacks the capability '") + capability +
+                              "': cut answers go on from text, rightly but not identically, and "
+                              "tokens may be counted by pieces");
     }
 
     void ask_health() {
@@ -444,6 +473,7 @@ private:
     base::Instant last_heard_;
     base::Instant last_progress_at_;
     std::uint64_t last_progress_ = 0;
+    std::set<std::string> missing_;  // capabilities, each logged once
     std::map<StreamId, std::unique_ptr<LlamaStream>> streams_;
     std::deque<StreamId> waiting_;
     std::vector<StreamId> active_;

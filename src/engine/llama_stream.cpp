@@ -9,6 +9,7 @@
 
 #include "engine/completion.hpp"
 #include "engine/connection.hpp"
+#include "engine/contract_check.hpp"
 
 namespace idlewatt::engine {
 
@@ -54,6 +55,7 @@ struct LlamaStream::Implementation : std::enable_shared_from_this<Implementation
     std::uint32_t counted = 0;
     std::uint32_t prompt_tokens = 0;
     std::uint32_t evaluated = 0;
+    bool named_ids = false;
     bool paused = false;
     bool closed = false;
 
@@ -178,6 +180,7 @@ struct LlamaStream::Implementation : std::enable_shared_from_this<Implementation
             return;
         if (event.tokens_evaluated != 0)
             evaluated = event.tokens_evaluated;
+        look_for_capabilities(event);
         // An engine that does not count leaves us to count what it shows.
         const std::uint32_t shown = static_cast<std::uint32_t>(event.ids.size());
         const std::uint32_t predicted = event.counts         ? event.tokens_predicted
@@ -209,6 +212,17 @@ struct LlamaStream::Implementation : std::enable_shared_from_this<Implementation
                 std::min(event.cached_tokens, result.finished.prompt_tokens);
             end = std::move(result);
         }
+    }
+
+    // Every chunk but the last, which may hold only a rest of text, names its newest token.
+    void look_for_capabilities(const CompletionEvent& event) {
+        named_ids = named_ids || !event.ids.empty();
+        if (event.last || event.text.empty() || !link.lacks)
+            return;
+        if (!named_ids)
+            link.lacks(capability_names_ids);
+        if (!event.counts)
+            link.lacks(capability_counts_tokens);
     }
 
     void over(const base::Result<std::uint32_t>& status) {

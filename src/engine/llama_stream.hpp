@@ -20,7 +20,8 @@ struct EngineLink {
     base::AsioLoop& loop;
     std::string socket_path;
     std::shared_ptr<TapWriter> tap;
-    bool names_ids = true;  // streamed chunks carry token ids
+    // Called with the name of a capability (see contract_check.hpp) that a stream did not show.
+    std::function<void(const char* capability)> lacks;
 };
 
 class LlamaStream {
