@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // The program in the car. A table of contents: options, edges, role, run, hand over.
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <CLI/CLI.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 #include <string>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
 
 #include "agent/agent.hpp"
 #include "base/asio_loop.hpp"
@@ -119,32 +120,37 @@ engine::LlamaServerOptions engine_options(const Options& options, std::string bu
 
 int run(const Options& options) {
     if (!core::is_id(options.vehicle)) {
-        return fail({base::ErrorKind::bad_input, "--vehicle takes 1 to 64 characters of [a-z0-9_-]"});
+        return fail(
+            {base::ErrorKind::bad_input, "--vehicle takes 1 to 64 characters of [a-z0-9_-]"});
     }
     base::AsioLoop loop;
     const auto incarnation = core::Incarnation(static_cast<std::uint64_t>(loop.wall_now().us));
     auto script = signals::load_script(options.script_path);
-    if (!script) return fail(script.error());
+    if (!script)
+        return fail(script.error());
     auto key = identity::key_of_credentials(read_file(options.credentials_file));
-    if (!key) return fail(key.error());
+    if (!key)
+        return fail(key.error());
     auto spool = spool::open_file_spool(options.state_dir + "/receipts.spool");
-    if (!spool) return fail(spool.error());
+    if (!spool)
+        return fail(spool.error());
     auto bundle = engine::find_engine_bundle();
-    if (!bundle) return fail(bundle.error());
+    if (!bundle)
+        return fail(bundle.error());
     bus::NatsOptions nats;
     nats.urls = {options.nats_url};
     nats.name = options.vehicle;
     nats.label = options.vehicle + "/" + std::to_string(incarnation.value);
     nats.credentials_file = options.credentials_file;
     auto bus = bus::connect_nats(loop, nats);
-    if (!bus) return fail(bus.error());
+    if (!bus)
+        return fail(bus.error());
 
-    const auto engine =
-        engine::make_llama_server_engine(loop, engine_options(options, *bundle));
-    const auto source = signals::make_scripted_signals(
-        loop, *script,
-        {options.vehicle_index, options.vehicle_count, options.speed,
-         base::WallTime{options.story_start_us}});
+    const auto engine = engine::make_llama_server_engine(loop, engine_options(options, *bundle));
+    const auto source =
+        signals::make_scripted_signals(loop, *script,
+                                       {options.vehicle_index, options.vehicle_count, options.speed,
+                                        base::WallTime{options.story_start_us}});
     const meter::ModelMeter meter;
     agent::AgentOptions role;
     role.cell = options.cell;
@@ -152,6 +158,7 @@ int run(const Options& options) {
     role.incarnation = incarnation;
     role.model = options.model_path.empty() ? std::string{} : options.model_name;
     role.settings = script->owner;
+    role.story = std::to_string(options.story_start_us);
     role.seed = incarnation.value ^ (static_cast<std::uint64_t>(getpid()) << 40);
     agent::AgentObserver observer;
     observer.on_recall = [&](core::Reason reason, base::Duration took) {
@@ -167,7 +174,8 @@ int run(const Options& options) {
 
     boost::asio::signal_set signals(loop.context(), SIGINT, SIGTERM);
     signals.async_wait([&](const boost::system::error_code& error, int) {
-        if (!error) agent.terminate([&] { loop.stop(); });
+        if (!error)
+            agent.terminate([&] { loop.stop(); });
     });
     loop.run();
     return 0;
@@ -188,7 +196,8 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : exit_usage;
     }
-    if (options.model_name.empty() && !options.model_path.empty()) options.model_name = "model";
+    if (options.model_name.empty() && !options.model_path.empty())
+        options.model_name = "model";
     base::set_up_log(options.vehicle,
                      options.verbose ? base::LogLevel::info : base::LogLevel::warning);
     return run(options);

@@ -7,6 +7,13 @@
 
 namespace idlewatt::agent {
 
+namespace {
+
+// Records of signals that an order holds, in the spool.
+constexpr std::string_view hold_prefix = "hold/";
+
+}  // namespace
+
 Agent::Agent(const AgentParts& parts, AgentOptions options, AgentObserver observer)
     : parts_(parts),
       options_(std::move(options)),
@@ -55,6 +62,7 @@ void Agent::start() {
             receipts_.deliver_now();
     }));
     feed(BusChanged{parts_.bus.connected()});
+    restore_holds();
     parts_.signals.start(guarded([this](core::SignalId id, const core::SignalReading& reading) {
         feed(SignalRead{id, reading});
     }));
@@ -163,7 +171,12 @@ void Agent::perform(const Announce& effect) {
 }
 
 void Agent::perform(const KeepDraft& effect) {
-    receipts_.keep_draft(effect.draft);
+    core::Receipt draft = effect.draft;
+    const base::Duration used = energy_.used(draft.attempt, parts_.engine.cpu_time());
+    const meter::Energy energy = parts_.meter.energy_of(used);
+    draft.energy_j = energy.energy_j;
+    draft.energy_estimated = energy.estimated;
+    receipts_.keep_draft(draft);
 }
 
 void Agent::perform(const CloseReceipt& effect) {
@@ -184,12 +197,44 @@ void Agent::perform(const ReportVerdict& effect) {
         observer_.on_verdict(effect.verdict, effect.announced);
 }
 
+// "Until it is changed" outlives the process: a restarted agent must not forget that somebody sits
+// in the car.
+base::Result<void> Agent::remember_holds(const wire::SignalOverride& order) {
+    for (const auto& [signal, value] : order.values) {
+        const std::string key =
+            std::string(hold_prefix) + options_.story + "/" + std::string(core::info(signal).name);
+        auto kept = parts_.spool.put(key, wire::encode(wire::SignalOverride{{{signal, value}}}));
+        if (!kept)
+            return kept;
+    }
+    return {};
+}
+
+void Agent::restore_holds() {
+    for (const spool::Record& record : parts_.spool.records()) {
+        if (!record.key.starts_with(hold_prefix))
+            continue;
+        if (!record.key.starts_with(std::string(hold_prefix) + options_.story + "/")) {
+            static_cast<void>(parts_.spool.erase(record.key));
+            continue;
+        }
+        auto order = wire::decode_signal_override(record.value);
+        const base::Result<void> held =
+            order ? parts_.signals.hold(order->values) : tl::unexpected<base::Error>(order.error());
+        if (!held)
+            base::log_warning("agent",
+                              "cannot restore " + record.key + ": " + held.error().message);
+    }
+}
+
 void Agent::take_order(const bus::Message& message) {
     if (message.reply.empty())
         return;
     auto order = wire::decode_signal_override(message.payload);
-    const base::Result<void> taken =
+    base::Result<void> taken =
         order ? parts_.signals.hold(order->values) : tl::unexpected<base::Error>(order.error());
+    if (taken)
+        taken = remember_holds(*order);
     const wire::OrderAnswer answer{taken ? std::string{} : taken.error().message};
     parts_.bus.reply(message, wire::encode(answer));
 }

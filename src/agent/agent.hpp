@@ -26,6 +26,7 @@
 #include "signals/signals.hpp"
 #include "spool/spool.hpp"
 #include "wire/subject.hpp"
+#include "wire/wire.hpp"
 
 namespace idlewatt::agent {
 
@@ -49,6 +50,8 @@ struct AgentOptions {
     std::string model;
     core::OwnerSettings settings;
     std::uint64_t seed = 0;  // for ids
+    // Held signals belong to one story: a restarted agent keeps them, another story does not.
+    std::string story;
 };
 
 // What others may watch; none of it changes what the agent does.
@@ -88,6 +91,8 @@ private:
     void perform(const ReportRecall& effect);
     void perform(const ReportVerdict& effect);
     void take_order(const bus::Message& message);
+    [[nodiscard]] base::Result<void> remember_holds(const wire::SignalOverride& order);
+    void restore_holds();
     void tick();
     void finish_terminating();
 

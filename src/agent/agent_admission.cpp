@@ -102,7 +102,7 @@ std::optional<core::Refused> AgentCore::refusal() const {
         if (attempt.state() == Attempt::State::receiving)
             ++receiving;
     }
-    if (slots_free() == 0 || receiving >= receiving_max)
+    if (slots_free() == 0 || receiving >= receiving_max || ticks_until_awake_ > 0)
         return core::Refused{reason, true};
     return std::nullopt;
 }

@@ -21,15 +21,24 @@ Effects AgentCore::handle(const Event& event, base::Instant now, base::WallTime 
 // Time has passed that this process did not see. The gateways have gone on without it.
 void AgentCore::wake_up(Now now, Effects& effects) {
     ticked_at_ = now.instant;
+    ticks_until_awake_ = ticks_to_wake_up;
     base::reached("agent.woke_up");
     while (!attempts_.empty()) {
         const core::AttemptId id = attempts_.begin()->first;
-        if (attempts_.begin()->second.state() == Attempt::State::running) {
-            effects.emplace_back(CancelStream{id});
-        }
-        close(id, core::AttemptEnd::lease_expired, now, effects);
+        abandon(id, now, effects);
     }
     judge(now, effects);
+}
+
+// Its gateway is not heard any more. What ended for a reason of its own keeps it; a finish that
+// was never acknowledged is none.
+void AgentCore::abandon(const core::AttemptId& id, Now now, Effects& effects) {
+    const Attempt& attempt = attempts_.at(id);
+    const bool ended = attempt.state() == Attempt::State::ended;
+    if (attempt.state() == Attempt::State::running)
+        effects.emplace_back(CancelStream{id});
+    const bool has_reason = ended && attempt.outcome != core::AttemptEnd::finished;
+    close(id, has_reason ? attempt.outcome : core::AttemptEnd::lease_expired, now, effects);
 }
 
 void AgentCore::on(const SignalRead& event, Now now, Effects& effects) {
@@ -94,6 +103,8 @@ void AgentCore::on(const Terminating&, Now now, Effects& effects) {
 
 void AgentCore::on(const Tick&, Now now, Effects& effects) {
     ticked_at_ = now.instant;
+    if (ticks_until_awake_ > 0)
+        --ticks_until_awake_;
     judge(now, effects);
     tend_attempts(now, effects);
     const base::Duration measured = now.instant - rate_since_;
@@ -126,15 +137,7 @@ void AgentCore::tend_attempts(Now now, Effects& effects) {
         close(id, attempts_.at(id).outcome, now, effects);
     for (const core::AttemptId& id : expired) {
         base::reached("agent.lease_expired");
-        const Attempt& attempt = attempts_.at(id);
-        const bool ended = attempt.state() == Attempt::State::ended;
-        if (attempt.state() == Attempt::State::running)
-            effects.emplace_back(CancelStream{id});
-        // What ended for a reason of its own keeps it, acknowledged or not.
-        const bool unheard_finish = ended && attempt.outcome == core::AttemptEnd::finished;
-        const auto end =
-            ended && !unheard_finish ? attempt.outcome : core::AttemptEnd::lease_expired;
-        close(id, end, now, effects);
+        abandon(id, now, effects);
     }
     if (!settled.empty() || !expired.empty()) {
         announce(now, false, effects);

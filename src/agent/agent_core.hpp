@@ -28,6 +28,8 @@ inline constexpr base::Duration drain_grace = base::seconds(10);
 inline constexpr base::Duration asleep_after = base::seconds(1);
 inline constexpr base::Duration draft_period = base::milliseconds(500);
 inline constexpr std::size_t closed_attempts_remembered = 1024;
+// After a sleep, requests that have piled up are as old as the sleep: refused for two ticks.
+inline constexpr int ticks_to_wake_up = 2;
 // Requests being collected may not fill the memory: beyond this many, new ones are refused.
 inline constexpr std::size_t receiving_max = 8;
 
@@ -44,7 +46,6 @@ public:
 
     [[nodiscard]] Effects handle(const Event& event, base::Instant now, base::WallTime wall_now);
 
-    [[nodiscard]] const core::Verdict& verdict() const { return verdict_; }
     [[nodiscard]] core::Reason announced_reason() const;
     [[nodiscard]] std::size_t open_attempts() const { return attempts_.size(); }
 
@@ -86,6 +87,7 @@ private:
     void close(core::AttemptId id, core::AttemptEnd end, Now now, Effects& effects);
     void tend_attempts(Now now, Effects& effects);
     void wake_up(Now now, Effects& effects);
+    void abandon(const core::AttemptId& id, Now now, Effects& effects);
 
     CoreConfig config_;
     core::SignalSet signals_;
@@ -105,6 +107,7 @@ private:
 
     bool connected_ = false;
     base::Instant ticked_at_;
+    int ticks_until_awake_ = 0;
     core::Announcement announced_;
     base::Instant announced_at_;
     base::Instant rate_since_;

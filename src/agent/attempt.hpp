@@ -54,7 +54,6 @@ public:
     [[nodiscard]] bool settled() const { return state_ == State::ended && window_.empty(); }
 
     [[nodiscard]] core::Alive alive() const;
-    [[nodiscard]] base::Instant opened_at() const { return opened_at_; }
     [[nodiscard]] std::uint32_t generated_tokens() const { return generated_tokens_; }
 
     // What a receipt would say now.

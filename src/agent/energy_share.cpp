@@ -39,6 +39,12 @@ void EnergyShare::end_all(base::Duration engine_cpu_time) {
         account.running = false;
 }
 
+base::Duration EnergyShare::used(const core::AttemptId& attempt, base::Duration engine_cpu_time) {
+    settle(engine_cpu_time);
+    const auto found = accounts_.find(attempt);
+    return found == accounts_.end() ? base::Duration{} : found->second.used;
+}
+
 base::Duration EnergyShare::take(const core::AttemptId& attempt) {
     const auto found = accounts_.find(attempt);
     if (found == accounts_.end())

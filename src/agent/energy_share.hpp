@@ -17,7 +17,10 @@ public:
     void end(const core::AttemptId& attempt, base::Duration engine_cpu_time);
     void end_all(base::Duration engine_cpu_time);
 
-    // What the attempt has used; it is forgotten by this.
+    // What the attempt has used so far.
+    [[nodiscard]] base::Duration used(const core::AttemptId& attempt,
+                                      base::Duration engine_cpu_time);
+    // The same in the end; it is forgotten by this.
     [[nodiscard]] base::Duration take(const core::AttemptId& attempt);
 
 private:

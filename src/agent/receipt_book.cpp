@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view draft_prefix = "draft/";
 constexpr std::string_view receipt_prefix = "receipt/";
+constexpr std::string_view refused_prefix = "refused/";
 // A signed receipt in the spool: 64 bytes of signature, then the payload.
 constexpr std::size_t signature_bytes = 64;
 
@@ -86,7 +87,7 @@ void ReceiptBook::keep_draft(const core::Receipt& draft) {
     report(spool_.put(draft_key(draft.attempt), wire::encode(kept)));
 }
 
-bool ReceiptBook::close(core::Receipt receipt) {
+void ReceiptBook::close(core::Receipt receipt) {
     receipt.id = id_for(receipt);
     receipt.vehicle = vehicle_;
     draft_ids_.erase(receipt.attempt);
@@ -94,13 +95,12 @@ bool ReceiptBook::close(core::Receipt receipt) {
     made.signature = key_.sign(made.payload);
     const auto kept = spool_.put(receipt_key(made.id), made.signature + made.payload);
     report(kept);
-    report(spool_.erase(draft_key(receipt.attempt)));
+    if (kept)
+        report(spool_.erase(draft_key(receipt.attempt)));
     report(spool_.sync());
-    ++counts_.signed_receipts;
     if (!base::fault_point("agent.lose_receipt"))
         outbox_.push_back(std::move(made));
     deliver_after(receipt_gather);
-    return kept.has_value();
 }
 
 core::ReceiptId ReceiptBook::id_for(const core::Receipt& receipt) {
@@ -155,15 +155,26 @@ void ReceiptBook::deliver() {
 }
 
 void ReceiptBook::take_answer(const wire::ReceiptsAnswer& answer) {
-    for (const core::ReceiptId& id : answer.committed) {
+    for (const core::ReceiptId& id : answer.committed)
         drop(id);
-        ++counts_.acknowledged;
-    }
     for (const core::ReceiptId& id : answer.refused) {
         base::log_error("receipts", "the coordinator refuses receipt " + id.value +
-                                        "; is this car enrolled with another key?");
-        drop(id);
+                                        "; is this car enrolled with another key? It is kept "
+                                        "aside in the spool");
+        set_aside(id);
     }
+}
+
+// Refused for good: not sent again, and not thrown away, since it is the owner's claim.
+void ReceiptBook::set_aside(const core::ReceiptId& id) {
+    const auto found = std::ranges::find(outbox_, id, &core::SignedReceipt::id);
+    if (found == outbox_.end())
+        return;
+    const auto kept =
+        spool_.put(std::string(refused_prefix) + id.value, found->signature + found->payload);
+    report(kept);
+    if (kept)
+        drop(id);
 }
 
 void ReceiptBook::drop(const core::ReceiptId& id) {

@@ -29,11 +29,6 @@ inline constexpr base::Duration receipt_gather = base::milliseconds(50);
 inline constexpr base::Duration receipt_answer_timeout = base::seconds(3);
 inline constexpr base::Duration receipt_retry_max = base::seconds(30);
 
-struct ReceiptCounts {
-    std::uint64_t signed_receipts = 0;
-    std::uint64_t acknowledged = 0;
-};
-
 class ReceiptBook {
 public:
     ReceiptBook(base::Loop& loop, bus::Bus& bus, spool::Spool& spool, const identity::KeyPair& key,
@@ -44,19 +39,20 @@ public:
     ReceiptBook& operator=(const ReceiptBook&) = delete;
 
     void keep_draft(const core::Receipt& draft);
-    // Gives the receipt its id and car, signs it and keeps it. False: the disk refused.
-    bool close(core::Receipt receipt);
+    // Gives the receipt its id and car, signs it and keeps it. If the disk refuses, the draft stays
+    // and the receipt lives in memory until it is delivered.
+    void close(core::Receipt receipt);
     // After a reconnect: no need to wait for the next try.
     void deliver_now();
 
     [[nodiscard]] std::size_t undelivered() const { return outbox_.size(); }
-    [[nodiscard]] const ReceiptCounts& counts() const { return counts_; }
 
 private:
     void recover();
     void deliver_after(base::Duration delay);
     void deliver();
     void take_answer(const wire::ReceiptsAnswer& answer);
+    void set_aside(const core::ReceiptId& id);
     void drop(const core::ReceiptId& id);
     [[nodiscard]] bool is_signed(const core::ReceiptId& id) const;
     [[nodiscard]] core::ReceiptId id_for(const core::Receipt& receipt);
@@ -73,7 +69,6 @@ private:
     // A draft and the receipt that it becomes have one id: dying between the two writes makes no
     // second receipt for an attempt.
     std::map<core::AttemptId, core::ReceiptId> draft_ids_;
-    ReceiptCounts counts_;
     bool asking_ = false;
     bool timer_set_ = false;
     base::TimerId timer_{};

@@ -41,11 +41,12 @@ struct OpenAttempt {
             with_client = unwritten.front().first;
     }
 
-    base::Instant opened_at;
     base::Instant heard_at;
+    base::Instant advanced_at;  // when the last message without a hole came, or the attempt began
+    std::uint32_t parts_seen = 0;  // what the car said last of the parts it has
     base::Instant acknowledged_at;
     base::Instant repeated_at;  // when something was last asked or sent again
-    base::Instant ended_at;     // meaningful once it settles
+    base::Instant ended_at;     // once it settles: its end, or when the client last took something
 };
 
 struct Answer {
@@ -73,6 +74,9 @@ struct Answer {
     base::Instant progress_at;    // the same, or bytes taken by the client
     base::Instant comment_at;
     std::optional<base::Instant> gap_from;  // the last piece before a migration
+
+    // A car has had it and the client has seen something of it.
+    [[nodiscard]] bool broken_off() const { return attempts > 0 && (begun || resume.tokens > 0); }
 };
 
 }  // namespace idlewatt::gateway

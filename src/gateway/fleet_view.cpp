@@ -31,13 +31,13 @@ FleetView::News FleetView::announced(const core::Announcement& announcement, bas
                     .reincarnated = order != 0 && car.said.incarnation.value != 0,
                     .car = number};
     for (const std::string& model : car.said.models)
-        ready_[model].remove(number);
+        unready(number, model);
     car.said = announcement;
     car.heard_at = now;
     car.reachable = true;
     car.full = false;
     if (!announcement.models.empty() && held_[number] != announcement.models) {
-        forget_models(number, held_[number]);
+        forget_models(held_[number]);
         held_[number] = announcement.models;
         for (const std::string& model : announcement.models)
             ++holders_[model];
@@ -87,7 +87,7 @@ std::vector<CarNumber> FleetView::expire(base::Instant now) {
             silent.push_back(number);
         }
         if (!car.reachable && now - car.heard_at > remembered_for && held_.contains(number)) {
-            forget_models(number, held_[number]);
+            forget_models(held_[number]);
             held_.erase(number);
         }
     }
@@ -101,7 +101,17 @@ void FleetView::excuse_silence(base::Instant now) {
     }
 }
 
-void FleetView::forget_models(CarNumber, const std::vector<std::string>& models) {
+// Sets of models that nobody holds any more would gather for ever.
+void FleetView::unready(CarNumber number, const std::string& model) {
+    const auto found = ready_.find(model);
+    if (found == ready_.end())
+        return;
+    found->second.remove(number);
+    if (found->second.size() == 0)
+        ready_.erase(found);
+}
+
+void FleetView::forget_models(const std::vector<std::string>& models) {
     for (const std::string& model : models) {
         const auto found = holders_.find(model);
         if (--found->second == 0)
@@ -121,7 +131,7 @@ void FleetView::update_ready(CarNumber number) {
         if (ready) {
             ready_[model].put(number, {total, total - busy, car.said.tokens_per_second});
         } else {
-            ready_[model].remove(number);
+            unready(number, model);
         }
     }
 }

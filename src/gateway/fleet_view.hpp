@@ -66,7 +66,8 @@ public:
 
 private:
     void update_ready(CarNumber number);
-    void forget_models(CarNumber number, const std::vector<std::string>& models);
+    void forget_models(const std::vector<std::string>& models);
+    void unready(CarNumber number, const std::string& model);
 
     std::vector<Car> cars_;
     std::unordered_map<core::VehicleId, CarNumber> numbers_;

@@ -54,6 +54,8 @@ void GatewayCore::on(const Unheard& event, Now now, Effects& effects) {
     if (answer == nullptr || answer->attempt->heard)
         return;
     fleet_.distrust(answer->attempt->car);
+    // Nothing was tried: a fleet that has just lost its bus must not look like a bad question.
+    --answer->attempts_without_progress;
     lose_attempt(*answer, now, effects);
 }
 
@@ -67,7 +69,7 @@ void GatewayCore::on(const BusChanged& event, Now now, Effects& effects) {
     for (auto& [work, answer] : answers_) {
         if (!answer.attempt)
             continue;
-        answer.attempt->heard_at = now.instant;
+        answer.attempt->heard_at = answer.attempt->advanced_at = now.instant;
         ask_again(*answer.attempt, now, effects);
     }
     place_waiting(now, effects);

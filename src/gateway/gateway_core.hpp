@@ -39,6 +39,8 @@ inline constexpr std::size_t request_bytes_held_max = std::size_t{512} * 1024 * 
 inline constexpr base::Duration silence_max = base::milliseconds(1200);
 static_assert(core::alive_period * 4 < silence_max, "silence is several missing words");
 static_assert(silence_max < core::lease_duration, "a car is given up before it gives up");
+// A car that talks but cannot fill a gap, or take the request, for this long is given up, too.
+inline constexpr base::Duration gap_max = base::seconds(2);
 inline constexpr base::Duration repeat_period = base::milliseconds(150);
 inline constexpr std::uint64_t acknowledge_every = 32;
 static_assert(acknowledge_every * 4 < core::window_messages, "a window never waits for an ack");

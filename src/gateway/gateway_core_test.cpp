@@ -319,5 +319,44 @@ TEST_F(GatewayCoreTest, AnswersInOnePieceWhenNotStreamed) {
     EXPECT_EQ(told<core::Ack>(effects).at(0).sequence, 2u);
 }
 
+// nats-server was restarted and none of eight cars has found its way back yet: the question waits.
+TEST_F(GatewayCoreTest, CarsThatHeardNothingAreNoReasonToGiveUp) {
+    for (int car = 0; car < 8; ++car)
+        announce("car" + std::to_string(car));
+    Effects effects = ask(1);
+    for (int attempt = 0; attempt < 8; ++attempt) {
+        const auto opens = told<core::Open>(effects);
+        ASSERT_EQ(opens.size(), 1U) << attempt;
+        effects = feed(Unheard{opened(effects).attempt});
+    }
+    EXPECT_TRUE(all<Respond>(effects).empty());
+    EXPECT_FALSE(told<core::Open>(pass(avoid_for + tick_period, {"car3"})).empty());
+}
+
+TEST_F(GatewayCoreTest, WhoHasBegunCannotRefuse) {
+    announce("a");
+    announce("b");
+    const Tell first = opened(ask(1));
+    piece(first, 1, "one");
+    const Effects effects = say(first, core::Refused{core::Reason::ok, true});
+    EXPECT_TRUE(all<Respond>(effects).empty());
+    EXPECT_TRUE(told<core::Open>(effects).empty());
+    EXPECT_NE(written(piece(first, 2, "two")).find("two"), std::string::npos);
+}
+
+// It talks, but what is missing never comes: a lie, or a message that cannot be read.
+TEST_F(GatewayCoreTest, ACarThatCannotFillAGapIsGivenUp) {
+    announce("a");
+    const Tell first = opened(ask(1));
+    piece(first, 1, "one");
+    announce("b");
+    bool moved = false;
+    for (int i = 0; i < 60 && !moved; ++i) {
+        say(first, core::Alive{1, 5});
+        moved = !told<core::Open>(pass(tick_period)).empty();
+    }
+    EXPECT_TRUE(moved);
+}
+
 }  // namespace
 }  // namespace idlewatt::gateway

@@ -73,7 +73,7 @@ void GatewayCore::open(Answer& answer, Now now, Effects& effects) {
     attempt.work_bytes = work.size();
     attempt.tokens_before = answer.resume.tokens;
     attempt.parts = cut_into_parts(work);
-    attempt.opened_at = attempt.heard_at = attempt.acknowledged_at = attempt.repeated_at =
+    attempt.heard_at = attempt.advanced_at = attempt.acknowledged_at = attempt.repeated_at =
         now.instant;
     by_attempt_.emplace(attempt.id, answer.work);
     answer.attempt = std::move(attempt);
@@ -98,7 +98,7 @@ void GatewayCore::send_parts(OpenAttempt& attempt, std::size_t from, Effects& ef
 void GatewayCore::place_waiting(Now now, Effects& effects) {
     for (const bool begun : {true, false}) {
         for (auto& [work, answer] : answers_) {
-            if (answer.done || answer.attempt || (answer.resume.tokens > 0) != begun)
+            if (answer.done || answer.attempt || answer.broken_off() != begun)
                 continue;
             place(answer, now, effects);
         }
@@ -140,7 +140,7 @@ void GatewayCore::drop_attempt(Answer& answer) {
 }
 
 void GatewayCore::tend_waiting(Answer& answer, Now now, Effects& effects) {
-    const bool migrating = answer.resume.tokens > 0;
+    const bool migrating = answer.broken_off();
     const base::Duration limit = migrating ? migration_time_max : waiting_time_max;
     const base::Instant since = migrating ? answer.waiting_since : answer.arrived_at;
     if (now.instant - since > limit) {

@@ -36,6 +36,7 @@ void GatewayCore::settle_written(const Written& event, Now now, Effects& effects
         return;
     std::erase_if(found->second, [&](OpenAttempt& attempt) {
         attempt.written(event.bytes);
+        attempt.ended_at = now.instant;
         const bool all = attempt.unwritten.empty();
         if (all || attempt.with_client - attempt.acknowledged >= acknowledge_every)
             acknowledge(attempt, now, effects);

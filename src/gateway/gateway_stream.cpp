@@ -44,6 +44,7 @@ void GatewayCore::take(Answer& answer, const core::Numbered& message, Now now, E
         return;
     }
     attempt.received = message.sequence;
+    attempt.advanced_at = now.instant;
     attempt.parts.clear();
     std::visit([&](const auto& content) { take(answer, content, now, effects); }, message.content);
 }
@@ -108,6 +109,11 @@ void GatewayCore::take(Answer& answer, const core::Finished& finished, Now now, 
 
 void GatewayCore::take(Answer& answer, const core::Rejected& rejected, Now now, Effects& effects) {
     settle(answer, now, effects);
+    if (answer.resume.tokens > 0) {
+        // The question was fine for another car: this one cannot hold the answer so far.
+        move_on(answer, now, effects);
+        return;
+    }
     ++figures_.requests_rejected;
     --figures_.requests_started;
     fail(answer, static_cast<int>(rejected.http_status), "invalid_request", rejected.message,
@@ -124,9 +130,15 @@ void GatewayCore::take(Answer& answer, const core::Alive& alive, Now now, Effect
     OpenAttempt& attempt = *answer.attempt;
     const bool words_missing = alive.last_sequence > attempt.received;
     const bool parts_missing = alive.parts_received < attempt.parts.size();
+    // Parts that are still arriving are not missing.
+    const bool parts_moved = alive.parts_received > attempt.parts_seen;
+    attempt.parts_seen = alive.parts_received;
+    if (parts_moved || (!words_missing && !parts_missing))
+        attempt.advanced_at = now.instant;
     if (words_missing) {
         ask_again(attempt, now, effects);
-    } else if (parts_missing && now.instant - attempt.repeated_at >= repeat_period) {
+    } else if (parts_missing && !parts_moved &&
+               now.instant - attempt.repeated_at >= repeat_period) {
         attempt.repeated_at = now.instant;
         send_parts(attempt, alive.parts_received, effects);
     } else if (!parts_missing) {
@@ -135,6 +147,9 @@ void GatewayCore::take(Answer& answer, const core::Alive& alive, Now now, Effect
 }
 
 void GatewayCore::take(Answer& answer, const core::Refused& refused, Now now, Effects& effects) {
+    // Whoever has begun cannot refuse any more.
+    if (answer.attempt->received > 0)
+        return;
     const CarNumber car = answer.attempt->car;
     if (refused.busy) {
         fleet_.saw_full(car);
@@ -143,7 +158,6 @@ void GatewayCore::take(Answer& answer, const core::Refused& refused, Now now, Ef
         fleet_.distrust(car);
     }
     drop_attempt(answer);
-    answer.waiting_since = now.instant;
     place(answer, now, effects);
 }
 
@@ -183,7 +197,8 @@ void GatewayCore::tend_attempt(Answer& answer, Now now, Effects& effects) {
     OpenAttempt& attempt = *answer.attempt;
     // Cut off from the bus: without acknowledgements the car has stopped by now.
     const bool cut_off = !connected_ && now.instant - cut_off_at_ > core::lease_duration;
-    const bool silent = connected_ && now.instant - attempt.heard_at > silence_max;
+    const bool silent = connected_ && (now.instant - attempt.heard_at > silence_max ||
+                                       now.instant - attempt.advanced_at > gap_max);
     if (cut_off || silent) {
         if (silent)
             fleet_.distrust(attempt.car);
