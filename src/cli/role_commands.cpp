@@ -2,14 +2,15 @@
 // Copyright The Idlewatt Authors
 #include "cli/role_commands.hpp"
 
-#include <unistd.h>
-
-#include <CLI/CLI.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <random>
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
 
 #include "base/asio_loop.hpp"
 #include "base/log.hpp"
@@ -64,10 +65,12 @@ bus::NatsOptions nats_options(const RoleOptions& options, const std::string& nam
 }
 
 void run_until_asked_to_end(base::AsioLoop& loop, const RoleOptions& options) {
-    if (!options.pid_file.empty()) write_pid_file(options.pid_file, getpid());
+    if (!options.pid_file.empty())
+        write_pid_file(options.pid_file, getpid());
     boost::asio::signal_set signals(loop.context(), SIGINT, SIGTERM);
     signals.async_wait([&](const boost::system::error_code& error, int) {
-        if (!error) loop.stop();
+        if (!error)
+            loop.stop();
     });
     loop.run();
 }
@@ -81,22 +84,32 @@ int run_gateway(const RoleOptions& options) {
     base::set_up_log("gateway", options.verbose ? base::LogLevel::info : base::LogLevel::warning);
     base::AsioLoop loop;
     auto bus = bus::connect_nats(loop, nats_options(options, "gateway"));
-    if (!bus) return fail(bus.error());
-    auto listening = http::listen(loop, {options.listen_address, options.port});
-    if (!listening) return fail(listening.error());
+    if (!bus)
+        return fail(bus.error());
     const char* key = std::getenv("IDLEWATT_API_KEY");
+    const bool open_to_all = key == nullptr || *key == '\0';
+    if (open_to_all && !options.listen_address.starts_with("127.") &&
+        options.listen_address != "::1") {
+        return fail({base::ErrorKind::bad_input,
+                     "--listen " + options.listen_address +
+                         " would serve strangers without a key. Set IDLEWATT_API_KEY, or listen on "
+                         "127.0.0.1."});
+    }
+    auto listening = http::listen(loop, {options.listen_address, options.port});
+    if (!listening)
+        return fail(listening.error());
     gateway::GatewayOptions role;
     role.cell = options.cell;
-    role.core.api_key = key == nullptr ? "" : key;
+    role.core.api_key = open_to_all ? "" : key;
     role.core.seed = random_seed();
     base::Prng prng(random_seed());
     // A new name for every run: what was said to a former run finds nobody.
-    role.core.gateway =
-        core::GatewayId("g" + core::make_time_ordered_id(loop.wall_now(), prng));
+    role.core.gateway = core::GatewayId("g" + core::make_time_ordered_id(loop.wall_now(), prng));
     std::unique_ptr<http::Server> tapped;
     if (!options.tap_path.empty()) {
         auto made = http::tap_responses(loop, *listening->server, options.tap_path);
-        if (!made) return fail(made.error());
+        if (!made)
+            return fail(made.error());
         tapped = std::move(*made);
     }
     http::Server& server = tapped ? *tapped : *listening->server;
@@ -111,9 +124,11 @@ int run_coordinator(const RoleOptions& options) {
                      options.verbose ? base::LogLevel::info : base::LogLevel::warning);
     base::AsioLoop loop;
     auto bus = bus::connect_nats(loop, nats_options(options, "coordinator"));
-    if (!bus) return fail(bus.error());
+    if (!bus)
+        return fail(bus.error());
     auto store = store::open_sqlite_store(loop, options.store_path);
-    if (!store) return fail(store.error());
+    if (!store)
+        return fail(store.error());
     coordinator::Coordinator coordinator({loop, **bus, **store}, {options.cell});
     coordinator.start();
     run_until_asked_to_end(loop, options);
