@@ -50,7 +50,8 @@ struct Connection::Implementation : std::enable_shared_from_this<Implementation>
         if (::lstat(path.c_str(), &found) == 0 && !S_ISSOCK(found.st_mode)) {
             asio::post(socket.get_executor(), [self = shared_from_this()] {
                 if (!self->closed)
-                    self->fail("what should be the engine's socket is none", asio::error::access_denied);
+                    self->fail("what should be the engine's socket is none",
+                               asio::error::access_denied);
             });
             return;
         }
