@@ -204,6 +204,11 @@ bool process_runs(int pid) {
            line.compare(name_end, 3, ") X") != 0;
 }
 
+void signal_process(int pid, int number) {
+    ASSERT_GT(pid, 1) << "no pid file; signal " << number;
+    ASSERT_EQ(::kill(pid, number), 0) << "pid " << pid << ", signal " << number;
+}
+
 double quantile_of(std::vector<double> values, double share) {
     return cli::quantile(std::move(values), share);
 }

@@ -78,6 +78,9 @@ private:
 // Also true of a zombie: what matters is whether it can still compute.
 [[nodiscard]] bool process_runs(int pid);
 
+// Fails the test unless the process is there. Never a process group or the test itself.
+void signal_process(int pid, int number);
+
 // Prints name, count, p50, p99 and maximum.
 void print_quantiles(const std::string& name, std::vector<double> values_ms);
 [[nodiscard]] double quantile_of(std::vector<double> values, double share);

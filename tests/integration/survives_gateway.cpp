@@ -25,11 +25,12 @@ Question endless_question() {
 
 bool all_slots_free(DemoProcess& demo) {
     const auto rows = demo.vehicles();
-    return rows.size() == demo.vehicle_count() && std::ranges::all_of(rows, [](const wire::VehicleRow& row) {
-        return row.active_requests == 0 &&
-               row.announcement.slots_free == row.announcement.slots_total &&
-               row.reason == core::Reason::ok;
-    });
+    return rows.size() == demo.vehicle_count() &&
+           std::ranges::all_of(rows, [](const wire::VehicleRow& row) {
+               return row.active_requests == 0 &&
+                      row.announcement.slots_free == row.announcement.slots_total &&
+                      row.reason == core::Reason::ok;
+           });
 }
 
 TEST(SurvivesGateway, CarsStopWithinTheLeaseOfAKilledGateway) {
@@ -39,7 +40,7 @@ TEST(SurvivesGateway, CarsStopWithinTheLeaseOfAKilledGateway) {
     ASSERT_TRUE(answer.wait_for_pieces(5));
     const int gateway = demo.pid_of("gateway.pid");
     const base::Instant began = demo.loop().now();
-    ASSERT_EQ(kill(gateway, SIGKILL), 0);
+    ASSERT_NO_FATAL_FAILURE(signal_process(gateway, SIGKILL));
     ASSERT_TRUE(answer.wait_for_end());
     EXPECT_FALSE(answer.whole());
     // The restarted gateway learns from the cars' announcements when they have stopped.

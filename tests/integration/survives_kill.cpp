@@ -57,11 +57,11 @@ double gap_of_the_best_two(DemoProcess& demo, const std::string& question,
                            const std::string& text) {
     const std::string vehicle = demo.vehicles().front().announcement.vehicle.value;
     const std::string socket = demo.folder() + "/state/vehicles/" + vehicle + "/socket/engine.sock";
-    const nlohmann::json body{{"prompt", "<|im_start|>user\n" + question +
-                                             "<|im_end|>\n<|im_start|>assistant\n" + text},
-                              {"n_predict", 1},
-                              {"temperature", 0},
-                              {"n_probs", 2}};
+    const nlohmann::json body{
+        {"prompt", "<|im_start|>user\n" + question + "<|im_end|>\n<|im_start|>assistant\n" + text},
+        {"n_predict", 1},
+        {"temperature", 0},
+        {"n_probs", 2}};
     const std::string request = demo.folder() + "/gap.json";
     std::ofstream(request) << body.dump();
     const std::string command =
@@ -102,7 +102,8 @@ public:
             ++tally.not_hit;
         } else {
             const bool agent = prng.chance(0.5);
-            kill(agent ? demo_.agent_pid(vehicle) : demo_.engine_pid(vehicle), SIGKILL);
+            ASSERT_NO_FATAL_FAILURE(signal_process(
+                agent ? demo_.agent_pid(vehicle) : demo_.engine_pid(vehicle), SIGKILL));
         }
         ASSERT_TRUE(answer.wait_for_end());
         const cli::AnswerRecord& record = answer.record();
@@ -157,6 +158,7 @@ Tally run(engine::WeightType weights, const char* name, std::uint32_t count, Kil
     print_quantiles(std::string(name) + ": longest pause", tally.pauses_ms);
     print_quantiles(std::string(name) + ": the same beyond the prefill",
                     tally.pauses_beyond_prefill_ms);
+    EXPECT_LE(tally.not_hit, (count + 9) / 10) << "the answers are too short to be caught";
     return tally;
 }
 

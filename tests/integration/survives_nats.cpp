@@ -33,7 +33,7 @@ TEST(SurvivesNats, StreamsGoOnWithoutANewAttempt) {
         for (const auto& answer : answers)
             ASSERT_TRUE(answer->wait_for_pieces(10));
         const int nats = demo.pid_of("nats.pid");
-        ASSERT_EQ(kill(nats, SIGKILL), 0);
+        ASSERT_NO_FATAL_FAILURE(signal_process(nats, SIGKILL));
         for (const auto& answer : answers) {
             ASSERT_TRUE(answer->wait_for_end());
             EXPECT_TRUE(answer->whole()) << answer->record().error_message;
