@@ -18,6 +18,7 @@
 #include "base/asio_loop.hpp"
 #include "base/log.hpp"
 #include "bus/nats_bus.hpp"
+#include "check_engine.hpp"
 #include "engine/llama_server_engine.hpp"
 #include "identity/identity.hpp"
 #include "meter/model_meter.hpp"
@@ -188,6 +189,8 @@ int main(int argc, char** argv) {
         return idlewatt::engine::guard_main(argc, argv);
     }
     umask(077);
+    if (argc > 1 && std::string_view(argv[1]) == "check-engine")
+        return idlewatt::check_engine();
     Options options;
     CLI::App app("The Idlewatt agent: lets a parked car answer AI requests when its owner allows.");
     add_options(app, options);

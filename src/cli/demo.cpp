@@ -14,6 +14,7 @@
 
 #include "base/log.hpp"
 #include "cli/demo_findings.hpp"
+#include "cli/engine_contract.hpp"
 #include "cli/files.hpp"
 #include "default_story.hpp"
 #include "engine/random_model.hpp"
@@ -100,6 +101,8 @@ base::Result<void> Demo::prepare() {
         ready = choose_port();
     if (!ready)
         return ready;
+    const auto programs = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    check_engine_once(loop_, programs / "idlewatt-agent", options_.state_dir);
 
     if (options_.api_key.empty())
         options_.api_key = random_key();

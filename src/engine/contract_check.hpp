@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // Asks a ready engine whether it can what Idlewatt needs, by doing it: engines move on, and their
-// version says little. Takes about two seconds with a tiny model, and slots meanwhile; so it is for
-// tests, and a LlamaServerEngine that serves only watches its streams for names_ids and
-// counts_tokens.
+// version says little. Takes about two seconds with a tiny model, and slots meanwhile; so it is
+// for "idlewatt-agent check-engine" and tests; a LlamaServerEngine that serves only watches its
+// streams for names_ids and counts_tokens.
 #pragma once
 
 #include <functional>
