@@ -189,6 +189,10 @@ double DemoProcess::prefill_ms_of_second_attempt(const std::string& request_id) 
     return 0.0;
 }
 
+double bar_ms(double figure_ms) {
+    return std::getenv("IDLEWATT_ROUNDS") != nullptr ? figure_ms : 10.0 * figure_ms;
+}
+
 std::uint32_t rounds(std::uint32_t otherwise) {
     const char* text = std::getenv("IDLEWATT_ROUNDS");
     return text == nullptr ? otherwise : static_cast<std::uint32_t>(std::atoi(text));

@@ -72,6 +72,10 @@ private:
     bool ended_ = false;
 };
 
+// A figure to keep, in full when the rounds are named (make soak). Otherwise ten times as much: in
+// make test it only catches what is broken, since machines are shared and a few rounds are no p99.
+[[nodiscard]] double bar_ms(double figure_ms);
+
 // How many rounds a test runs: IDLEWATT_ROUNDS, or the number given.
 [[nodiscard]] std::uint32_t rounds(std::uint32_t otherwise);
 
