@@ -44,8 +44,8 @@ base::Result<std::unique_ptr<FleetKeys>> FleetKeys::open(std::string cell, std::
         if (!*key)
             return tl::unexpected<base::Error>(key->error());
     }
-    return std::unique_ptr<FleetKeys>(
-        new FleetKeys(std::move(cell), std::move(folder), now, *operator_key, *account, *system));
+    FleetKeys keys(std::move(cell), std::move(folder), now, *operator_key, *account, *system);
+    return std::make_unique<FleetKeys>(std::move(keys));
 }
 
 FleetKeys::FleetKeys(std::string cell, std::string folder, base::WallTime now, KeyPair operator_key,
