@@ -37,6 +37,11 @@ public:
           key_(KeyPair::for_test(KeyKind::user, number)),
           bus_(hub.connect(id, id + "/1")) {}
 
+    ~Car() { loop_.cancel(next_); }
+
+    Car(const Car&) = delete;
+    Car& operator=(const Car&) = delete;
+
     [[nodiscard]] core::SignedReceipt make(std::uint64_t number) const {
         core::Receipt receipt;
         receipt.id = core::ReceiptId("r" + std::to_string(number));
@@ -64,7 +69,7 @@ public:
                       [this](bus::ReplyStatus status, const bus::Message& message) {
                           if (status == bus::ReplyStatus::answered)
                               take(message.payload);
-                          loop_.after(base::microseconds(100), [this] { send(); });
+                          next_ = loop_.after(base::microseconds(100), [this] { send(); });
                       });
     }
 
@@ -88,6 +93,7 @@ private:
         });
     }
 
+    base::TimerId next_{};  // the loop outlives the car
     base::Loop& loop_;
     core::VehicleId id_;
     KeyPair key_;
