@@ -5,7 +5,10 @@
 #pragma once
 
 #include "core/announcement.hpp"
+#include "core/api_key.hpp"
+#include "core/delivery.hpp"
 #include "core/id.hpp"
+#include "core/model.hpp"
 #include "core/owner_settings.hpp"
 #include "core/reason.hpp"
 #include "core/receipt.hpp"

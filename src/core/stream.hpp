@@ -44,12 +44,20 @@ inline constexpr base::Duration ack_period = base::milliseconds(400);
 inline constexpr base::Duration alive_period = base::milliseconds(250);
 static_assert(ack_period * 4 < lease_duration, "a lease survives three lost acknowledgements");
 
-// The work itself: the client's request as JSON, and how far its answer already is.
+enum class Task {
+    chat,        // messages in, one message out
+    completion,  // one prompt in (text or token ids), its continuation out
+    embedding,   // texts or token ids in, one vector each out
+};
+
+// The work itself: the client's request as JSON in OpenAI's form for the task (a completion has one
+// prompt, n is 1), and how far its answer already is.
 struct Work {
     WorkId id;
     std::string model;
     std::string request_json;
-    ResumePoint resume;
+    ResumePoint resume;  // of an embedding: empty
+    Task task = Task::chat;
 
     friend bool operator==(const Work&, const Work&) = default;
 };
@@ -90,15 +98,38 @@ using ToCar = std::variant<Open, Body, Ack, Resend, Cancel>;
 
 // ── car to gateway ──────────────────────────────────────────────────────────────────────────────
 
+// A call of a function of the client's. Always whole: a car keeps it back until it has all of it,
+// so that nobody has seen a part when the car leaves.
+struct ToolCall {
+    std::string id;
+    std::string name;
+    std::string arguments_json;
+    friend bool operator==(const ToolCall&, const ToolCall&) = default;
+};
+inline constexpr std::size_t tool_calls_max = 128;
+
 // Some tokens of the answer. The ids are complete (ids.size() == token_count) or empty.
 struct Piece {
     TokenIds ids;
     std::string text;  // valid UTF-8
     std::uint32_t token_count = 0;
+    // What a reasoning model thinks aloud; not part of the text. Whole, before the text begins.
+    std::string reasoning{};
+    std::vector<ToolCall> tool_calls{};
+    // Entries of OpenAI's logprobs.content, as a JSON array; empty: not asked for.
+    std::string logprobs_json{};
     friend bool operator==(const Piece&, const Piece&) = default;
 };
 
-enum class FinishReason { stop, length };
+// The vector of one input.
+struct Embedding {
+    std::uint32_t index = 0;  // of the input, from 0
+    std::string values;       // float32, little-endian
+    friend bool operator==(const Embedding&, const Embedding&) = default;
+};
+inline constexpr std::uint32_t embedding_inputs_max = 2048;
+
+enum class FinishReason { stop, length, tool_calls };
 
 struct Finished {
     FinishReason reason = FinishReason::stop;
@@ -123,7 +154,7 @@ struct Yielded {
 
 struct Numbered {
     std::uint64_t sequence = 0;  // from 1, without holes
-    std::variant<Piece, Finished, Rejected, Yielded> content;
+    std::variant<Piece, Embedding, Finished, Rejected, Yielded> content;
     friend bool operator==(const Numbered&, const Numbered&) = default;
 };
 

@@ -22,12 +22,13 @@ namespace idlewatt::engine {
 enum class StreamId : std::uint64_t {};
 
 struct Generation {
-    // As the client sent it: OpenAI's chat fields and llama-server's own.
+    // As the client sent it: OpenAI's fields for the task and llama-server's own.
     std::string request_json;
     // The answer so far; generation goes on behind it, max_tokens counts it.
     core::ResumePoint resume;
     // Written into the tap beside the engine's bytes, so that a checker can tell answers apart.
-    std::string label;
+    std::string label{};
+    core::Task task = core::Task::chat;
 };
 
 struct StreamEnd {
@@ -46,19 +47,23 @@ struct StreamHandler {
     std::function<void(core::Piece)> on_piece;
     // Exactly once per generate(), never inside it, and not after cancel().
     std::function<void(StreamEnd)> on_end;
+    // Of the task embedding, instead of pieces: once for each input, in order.
+    std::function<void(core::Embedding)> on_embedding{};
 };
 
 struct Ready {
     std::string model;  // the name that the engine reports
     std::uint32_t slots = 1;
     std::uint32_t context_tokens = 0;
+    bool embeddings = false;   // it can do Task::embedding
+    bool image_input = false;  // it takes image parts of messages
 };
 
 enum class Condition {
     idle,      // not running, on purpose
     starting,  // the process runs and loads the model
     ready,
-    failed,    // ended by itself; the engine restarts it: at once, later with back-off
+    failed,  // ended by itself; the engine restarts it: at once, later with back-off
 };
 
 struct Status {
@@ -68,7 +73,7 @@ struct Status {
 };
 
 class Engine {
-  public:
+public:
     virtual ~Engine() = default;
 
     // Called at every change of the condition, never inside a call into the engine.

@@ -110,6 +110,7 @@ private:
     // the stream (gateway_stream.cpp)
     void take(Answer& answer, const core::Numbered& message, Now now, Effects& effects);
     void take(Answer& answer, const core::Piece& piece, Now now, Effects& effects);
+    void take(Answer& answer, const core::Embedding& embedding, Now now, Effects& effects);
     void take(Answer& answer, const core::Finished& finished, Now now, Effects& effects);
     void take(Answer& answer, const core::Rejected& rejected, Now now, Effects& effects);
     void take(Answer& answer, const core::Yielded& yielded, Now now, Effects& effects);

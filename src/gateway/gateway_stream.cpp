@@ -80,6 +80,11 @@ void GatewayCore::take(Answer& answer, const core::Piece& piece, Now now, Effect
     }
 }
 
+// Nobody asked for one.
+void GatewayCore::take(Answer& answer, const core::Embedding&, Now now, Effects& effects) {
+    lose_attempt(answer, now, effects);
+}
+
 void GatewayCore::take(Answer& answer, const core::Finished& finished, Now now, Effects& effects) {
     OpenAttempt& attempt = *answer.attempt;
     // Tokens that became no text (the end token, half a character) are known only to the engine

@@ -16,6 +16,8 @@ std::string_view finish_name(core::FinishReason reason) {
             return "stop";
         case core::FinishReason::length:
             return "length";
+        case core::FinishReason::tool_calls:
+            return "tool_calls";
     }
     base::assertion_failed("closed enum FinishReason", __FILE__, __LINE__);
 }

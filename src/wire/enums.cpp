@@ -58,6 +58,13 @@ constexpr std::array reasons{
 constexpr std::array finish_reasons{
     Pair{core::FinishReason::stop, v1::FINISH_REASON_STOP},
     Pair{core::FinishReason::length, v1::FINISH_REASON_LENGTH},
+    Pair{core::FinishReason::tool_calls, v1::FINISH_REASON_TOOL_CALLS},
+};
+
+constexpr std::array tasks{
+    Pair{core::Task::chat, v1::TASK_CHAT},
+    Pair{core::Task::completion, v1::TASK_COMPLETION},
+    Pair{core::Task::embedding, v1::TASK_EMBEDDING},
 };
 
 constexpr std::array attempt_ends{
@@ -106,6 +113,9 @@ v1::Reason to_wire(core::Reason reason) {
 v1::FinishReason to_wire(core::FinishReason reason) {
     return find_theirs(finish_reasons, reason);
 }
+v1::Task to_wire(core::Task task) {
+    return find_theirs(tasks, task);
+}
 v1::AttemptEnd to_wire(core::AttemptEnd end) {
     return find_theirs(attempt_ends, end);
 }
@@ -118,6 +128,9 @@ std::optional<core::Reason> from_wire(v1::Reason reason) {
 }
 std::optional<core::FinishReason> from_wire(v1::FinishReason reason) {
     return find_ours<core::FinishReason>(finish_reasons, reason);
+}
+std::optional<core::Task> from_wire(v1::Task task) {
+    return find_ours<core::Task>(tasks, task);
 }
 std::optional<core::AttemptEnd> from_wire(v1::AttemptEnd end) {
     return find_ours<core::AttemptEnd>(attempt_ends, end);

@@ -13,12 +13,14 @@ namespace idlewatt::wire {
 
 [[nodiscard]] v1::Reason to_wire(core::Reason reason);
 [[nodiscard]] v1::FinishReason to_wire(core::FinishReason reason);
+[[nodiscard]] v1::Task to_wire(core::Task task);
 [[nodiscard]] v1::AttemptEnd to_wire(core::AttemptEnd end);
 [[nodiscard]] v1::Signal to_wire(core::SignalId signal);
 
 // nullopt: a number that this version does not know, or unspecified.
 [[nodiscard]] std::optional<core::Reason> from_wire(v1::Reason reason);
 [[nodiscard]] std::optional<core::FinishReason> from_wire(v1::FinishReason reason);
+[[nodiscard]] std::optional<core::Task> from_wire(v1::Task task);
 [[nodiscard]] std::optional<core::AttemptEnd> from_wire(v1::AttemptEnd end);
 [[nodiscard]] std::optional<core::SignalId> from_wire(v1::Signal signal);
 

@@ -8,6 +8,13 @@
 //   iw.<cell>.v.<vehicle>.order.signal                             gateway ▶ car (request)
 //   iw.<cell>.v.<vehicle>.in.<incarnation>.<attempt>               gateway ▶ car
 //   iw.<cell>.v.<vehicle>.out.<gateway>.<incarnation>.<attempt>    car ▶ one gateway
+//   iw.<cell>.v.<vehicle>.assignment                               car ▶ coordinator (request)
+//   iw.<cell>.v.<vehicle>.renew                                    car ▶ coordinator (request)
+//   iw.<cell>.v.<vehicle>.order.assignment                         coordinator ▶ car: ask now
+//   iw.<cell>.g.<gateway>.deliveries                               gateway ▶ coordinator (request)
+//   iw.<cell>.g.<gateway>.demand                                   gateway ▶ coordinator
+//   iw.<cell>.coordinator.keys                                     gateway ▶ coordinator (request)
+//   iw.<cell>.coordinator.changed                                  coordinator ▶ gateways: ask now
 //   iw.<cell>.coordinator.totals                                   anyone ▶ coordinator (request)
 #pragma once
 
@@ -31,11 +38,22 @@ struct Subjects {
     [[nodiscard]] std::string out(const core::VehicleId& vehicle, const core::GatewayId& gateway,
                                   core::Incarnation incarnation,
                                   const core::AttemptId& attempt) const;
+    [[nodiscard]] std::string assignment(const core::VehicleId& vehicle) const;
+    [[nodiscard]] std::string renew(const core::VehicleId& vehicle) const;
+    [[nodiscard]] std::string assignment_order(const core::VehicleId& vehicle) const;
+    [[nodiscard]] std::string deliveries(const core::GatewayId& gateway) const;
+    [[nodiscard]] std::string demand(const core::GatewayId& gateway) const;
+    [[nodiscard]] std::string coordinator_keys() const;
+    [[nodiscard]] std::string coordinator_changed() const;
     [[nodiscard]] std::string coordinator_totals() const;
 
     // For subscriptions.
     [[nodiscard]] std::string all_announcements() const;
     [[nodiscard]] std::string all_receipts() const;
+    [[nodiscard]] std::string all_assignments() const;
+    [[nodiscard]] std::string all_renewals() const;
+    [[nodiscard]] std::string all_deliveries() const;
+    [[nodiscard]] std::string all_demands() const;
     [[nodiscard]] std::string all_in(const core::VehicleId& vehicle,
                                      core::Incarnation incarnation) const;
     [[nodiscard]] std::string all_out(const core::GatewayId& gateway) const;
@@ -55,7 +73,9 @@ struct OutAddress {
 };
 [[nodiscard]] std::optional<OutAddress> parse_out(std::string_view subject);
 [[nodiscard]] std::optional<core::AttemptId> parse_in(std::string_view subject);
-// The vehicle of an announce or receipts subject.
+// The vehicle of an announce, receipts, assignment or renew subject.
 [[nodiscard]] std::optional<core::VehicleId> parse_vehicle(std::string_view subject);
+// The gateway of a deliveries or demand subject.
+[[nodiscard]] std::optional<core::GatewayId> parse_gateway(std::string_view subject);
 
 }  // namespace idlewatt::wire

@@ -9,7 +9,8 @@ namespace idlewatt::wire {
 
 namespace {
 
-constexpr Bounds announcement_bounds{"Announcement", 16 * 1024, core::announced_models_max + 16};
+constexpr Bounds announcement_bounds{"Announcement", 16 * 1024, core::announced_models_max + 24};
+constexpr double stay_max_s = 365.0 * 24 * 3600;
 
 }  // namespace
 
@@ -29,6 +30,14 @@ std::string encode(const core::Announcement& announcement) {
     out.set_slots_free(announcement.slots_free);
     out.set_tokens_per_second(announcement.tokens_per_second);
     out.set_context_tokens(announcement.context_tokens);
+    out.set_embeddings(announcement.embeddings);
+    out.set_image_input(announcement.image_input);
+    if (announcement.stay) {
+        out.mutable_stay()->set_p10_s(announcement.stay->p10.seconds());
+        out.mutable_stay()->set_p50_s(announcement.stay->p50.seconds());
+        out.mutable_stay()->set_p90_s(announcement.stay->p90.seconds());
+    }
+    out.set_membership(announcement.membership);
     return out.SerializeAsString();
 }
 
@@ -50,6 +59,10 @@ base::Result<core::Announcement> decode_announcement(std::string_view bytes) {
     checks.number("slots_total", in.slots_total(), 0, core::slots_max);
     checks.number("slots_free", in.slots_free(), 0, in.slots_total());
     checks.real("tokens_per_second", in.tokens_per_second(), 0, 1e9);
+    checks.real("stay.p10_s", in.stay().p10_s(), 0, stay_max_s);
+    checks.real("stay.p50_s", in.stay().p50_s(), in.stay().p10_s(), stay_max_s);
+    checks.real("stay.p90_s", in.stay().p90_s(), in.stay().p50_s(), stay_max_s);
+    checks.number("membership's length", in.membership().size(), 0, core::membership_bytes_max);
     if (!checks.ok())
         return checks.error();
 
@@ -67,6 +80,14 @@ base::Result<core::Announcement> decode_announcement(std::string_view bytes) {
     announcement.slots_free = in.slots_free();
     announcement.tokens_per_second = in.tokens_per_second();
     announcement.context_tokens = in.context_tokens();
+    announcement.embeddings = in.embeddings();
+    announcement.image_input = in.image_input();
+    if (in.has_stay()) {
+        announcement.stay = core::StayForecast{base::from_seconds(in.stay().p10_s()),
+                                               base::from_seconds(in.stay().p50_s()),
+                                               base::from_seconds(in.stay().p90_s())};
+    }
+    announcement.membership = std::move(*in.mutable_membership());
     return announcement;
 }
 

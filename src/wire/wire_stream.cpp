@@ -66,6 +66,18 @@ struct FromCarWriter {
         message.mutable_ids()->Add(piece.ids.begin(), piece.ids.end());
         message.set_text(piece.text);
         message.set_token_count(piece.token_count);
+        message.set_reasoning(piece.reasoning);
+        for (const core::ToolCall& call : piece.tool_calls) {
+            v1::ToolCall& out_call = *message.add_tool_calls();
+            out_call.set_id(call.id);
+            out_call.set_name(call.name);
+            out_call.set_arguments_json(call.arguments_json);
+        }
+        message.set_logprobs_json(piece.logprobs_json);
+    }
+    void operator()(const core::Embedding& embedding) const {
+        out.mutable_embedding()->set_index(embedding.index);
+        out.mutable_embedding()->set_values(embedding.values);
     }
     void operator()(const core::Finished& finished) const {
         v1::Finished& message = *out.mutable_finished();
@@ -96,19 +108,50 @@ struct FromCarWriter {
     }
 };
 
+std::vector<core::ToolCall> read_tool_calls(v1::Piece& message, Checks& checks) {
+    checks.number("the number of tool calls", static_cast<std::size_t>(message.tool_calls_size()),
+                  0, core::tool_calls_max);
+    std::vector<core::ToolCall> calls;
+    if (!checks.ok())
+        return calls;
+    for (v1::ToolCall& call : *message.mutable_tool_calls()) {
+        checks.number("tool_call.id's length", call.id().size(), 0, tool_name_bytes_max);
+        checks.number("tool_call.name's length", call.name().size(), 1, tool_name_bytes_max);
+        checks.number("tool_call.arguments_json's length", call.arguments_json().size(), 0,
+                      piece_text_bytes_max);
+        calls.push_back({std::move(*call.mutable_id()), std::move(*call.mutable_name()),
+                         std::move(*call.mutable_arguments_json())});
+    }
+    return calls;
+}
+
 core::Piece read_piece(v1::Piece& message, Checks& checks) {
     const auto ids = static_cast<std::size_t>(message.ids_size());
     checks.number("piece.token_count", message.token_count(), 0, piece_tokens_max);
     checks.that(ids == 0 || ids == message.token_count(), "piece.ids",
                 "as many as token_count, or none");
     checks.number("piece.text's length", message.text().size(), 0, piece_text_bytes_max);
+    checks.number("piece.reasoning's length", message.reasoning().size(), 0, piece_text_bytes_max);
+    checks.number("piece.logprobs_json's length", message.logprobs_json().size(), 0,
+                  piece_text_bytes_max);
     return core::Piece{core::TokenIds(message.ids().begin(), message.ids().end()),
-                       std::move(*message.mutable_text()), message.token_count()};
+                       std::move(*message.mutable_text()),
+                       message.token_count(),
+                       std::move(*message.mutable_reasoning()),
+                       read_tool_calls(message, checks),
+                       std::move(*message.mutable_logprobs_json())};
+}
+
+core::Embedding read_embedding(v1::Embedding& message, Checks& checks) {
+    checks.number("embedding.index", message.index(), 0, core::embedding_inputs_max - 1);
+    checks.number("embedding.values' length", message.values().size(), 4, piece_text_bytes_max);
+    checks.that(message.values().size() % 4 == 0, "embedding.values", "whole float32 numbers");
+    return core::Embedding{message.index(), std::move(*message.mutable_values())};
 }
 
 core::Finished read_finished(const v1::Finished& message, Checks& checks) {
     const std::optional<core::FinishReason> reason = from_wire(message.reason());
-    checks.that(reason.has_value(), "finished.reason", "stop or length");
+    checks.that(reason.has_value(), "finished.reason", "stop, length or tool_calls");
     return core::Finished{reason.value_or(core::FinishReason::stop), message.prompt_tokens(),
                           message.generated_tokens(), message.cached_tokens()};
 }
@@ -183,6 +226,9 @@ base::Result<core::FromCar> decode_from_car(std::string_view bytes) {
     switch (in.content_case()) {
         case v1::FromCar::kPiece:
             content = read_piece(*in.mutable_piece(), checks);
+            break;
+        case v1::FromCar::kEmbedding:
+            content = read_embedding(*in.mutable_embedding(), checks);
             break;
         case v1::FromCar::kFinished:
             content = read_finished(in.finished(), checks);

@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "wire.pb.h"
 #include "wire/checks.hpp"
+#include "wire/enums.hpp"
 #include "wire/wire.hpp"
 
 namespace idlewatt::wire {
@@ -53,6 +54,7 @@ std::string encode(const core::Work& work) {
         }
     }
     out.set_resume_tokens(work.resume.tokens);
+    out.set_task(to_wire(work.task));
     return out.SerializeAsString();
 }
 
@@ -65,11 +67,13 @@ base::Result<core::Work> decode_work(std::string_view bytes) {
     checks.id("id", in.id());
     checks.model("model", in.model());
     checks.number("request_json's length", in.request_json().size(), 1, core::request_bytes_max);
+    const std::optional<core::Task> task = from_wire(in.task());
+    checks.that(task.has_value(), "task", "chat, completion or embedding");
     core::ResumePoint resume = read_resume(in, checks);
     if (!checks.ok())
         return checks.error();
     return core::Work{core::WorkId(std::move(*in.mutable_id())), std::move(*in.mutable_model()),
-                      std::move(*in.mutable_request_json()), std::move(resume)};
+                      std::move(*in.mutable_request_json()), std::move(resume), *task};
 }
 
 }  // namespace idlewatt::wire
