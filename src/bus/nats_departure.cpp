@@ -2,10 +2,11 @@
 // Copyright The Idlewatt Authors
 #include "bus/nats_departure.hpp"
 
-#include <cstdint>
 #include <string>
 
 #include <nlohmann/json.hpp>
+
+#include "base/encoding.hpp"
 
 namespace idlewatt::bus {
 
@@ -18,34 +19,13 @@ std::string text_of(const nlohmann::json& object, const char* key) {
     return found->get<std::string>();
 }
 
-// Nothing for text that is not base64url without padding.
-std::optional<std::string> from_base64url(std::string_view text) {
-    constexpr std::string_view alphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    std::string bytes;
-    std::uint32_t bits = 0;
-    unsigned held = 0;
-    for (const char c : text) {
-        const std::size_t value = alphabet.find(c);
-        if (value == std::string_view::npos)
-            return std::nullopt;
-        bits = (bits << 6U) | static_cast<std::uint32_t>(value);
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            bytes += static_cast<char>((bits >> held) & 0xffU);
-        }
-    }
-    return bytes;
-}
-
 // The server has checked the signature when the user came; what it sends is what it checked.
 std::string name_in_jwt(std::string_view jwt) {
     const std::size_t first = jwt.find('.');
     const std::size_t second = jwt.find('.', first + 1);
     if (first == std::string_view::npos || second == std::string_view::npos)
         return {};
-    const auto text = from_base64url(jwt.substr(first + 1, second - first - 1));
+    const auto text = base::from_base64url(jwt.substr(first + 1, second - first - 1));
     if (!text)
         return {};
     const nlohmann::json claims = nlohmann::json::parse(*text, nullptr, false);

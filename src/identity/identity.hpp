@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // Who is who: Ed25519 key pairs in NATS's NKey form, user JWTs that a NATS server accepts without
-// a look-up, and signatures under receipts. Hides libsodium.
+// a look-up, and signatures under receipts. Hides libsodium. Beside it: user_claims.hpp reads a
+// JWT of ours, membership.hpp says to which fleet a car belongs, secret.hpp makes and hashes keys.
 //
 // All functions are pure but for key generation; any thread. Seeds are secret: files that hold one
 // are made with mode 0600.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -65,18 +67,31 @@ struct Permissions {
 // https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt
 [[nodiscard]] std::string mint_operator_jwt(const KeyPair& operator_key, std::string_view name,
                                             std::string_view system_account, base::WallTime now);
+
+// By the user's public key: a JWT of that key issued at this time or earlier is refused (NATS
+// counts whole seconds). A later one is accepted again.
+using Revocations = std::map<std::string, base::WallTime, std::less<>>;
 [[nodiscard]] std::string mint_account_jwt(const KeyPair& operator_key,
                                            std::string_view account_public_key,
-                                           std::string_view name, base::WallTime now);
+                                           std::string_view name, base::WallTime now,
+                                           const Revocations& revocations = {});
+
+// What a user is; checked by user_claims.hpp.
+inline constexpr std::string_view vehicle_tag = "vehicle";
+inline constexpr std::string_view gateway_tag = "gateway";
+inline constexpr std::string_view coordinator_tag = "coordinator";
 [[nodiscard]] std::string mint_user_jwt(const KeyPair& account_key,
                                         std::string_view user_public_key, std::string_view name,
                                         const Permissions& permissions, base::WallTime now,
-                                        std::optional<base::WallTime> expires);
+                                        std::optional<base::WallTime> expires,
+                                        std::string_view tag = {});
 
 // The text of a NATS credentials file.
 [[nodiscard]] std::string credentials(std::string_view user_jwt, std::string_view user_seed);
 
 // The seed in a credentials file; for an agent that signs with its own key.
 [[nodiscard]] base::Result<KeyPair> key_of_credentials(std::string_view credentials_text);
+// The JWT in it; for a gateway that shows who it is.
+[[nodiscard]] base::Result<std::string> user_jwt_of_credentials(std::string_view credentials_text);
 
 }  // namespace idlewatt::identity

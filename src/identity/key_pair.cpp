@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-#include <cstring>
-
-#include <sodium.h>
-
-#include "base/assert.hpp"
 #include "identity/identity.hpp"
 #include "identity/nkey.hpp"
+#include "identity/sodium_bytes.hpp"
 
 namespace idlewatt::identity {
 
@@ -14,23 +10,6 @@ namespace {
 
 static_assert(crypto_sign_SEEDBYTES == key_bytes);
 static_assert(crypto_sign_PUBLICKEYBYTES == key_bytes);
-
-void start_sodium() {
-    static const bool started = sodium_init() >= 0;
-    IDLEWATT_ASSERT(started);
-}
-
-unsigned char* bytes(std::string& text) {
-    return reinterpret_cast<unsigned char*>(text.data());
-}
-
-const unsigned char* bytes(std::string_view text) {
-    return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-void wipe(std::string& secret) {
-    sodium_memzero(secret.data(), secret.size());
-}
 
 }  // namespace
 

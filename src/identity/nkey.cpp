@@ -2,16 +2,15 @@
 // Copyright The Idlewatt Authors
 #include "identity/nkey.hpp"
 
-#include <array>
 #include <cstdint>
 
 #include "base/assert.hpp"
+#include "base/encoding.hpp"
 
 namespace idlewatt::identity {
 
 namespace {
 
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 constexpr unsigned seed_prefix = 18U << 3U;  // S
 constexpr std::size_t checksum_bytes = 2;
 
@@ -55,49 +54,11 @@ std::string with_checksum(std::string bytes) {
     return bytes;
 }
 
-std::string base32(std::string_view bytes) {
-    std::string text;
-    std::uint32_t bits = 0;
-    unsigned held = 0;
-    for (const char c : bytes) {
-        bits = (bits << 8U) | static_cast<unsigned char>(c);
-        held += 8;
-        while (held >= 5) {
-            held -= 5;
-            text += alphabet[(bits >> held) & 31U];
-        }
-    }
-    if (held > 0)
-        text += alphabet[(bits << (5 - held)) & 31U];
-    return text;
-}
-
-std::optional<std::string> from_base32(std::string_view text) {
-    std::string bytes;
-    std::uint32_t bits = 0;
-    unsigned held = 0;
-    for (const char c : text) {
-        const std::size_t value = alphabet.find(c);
-        if (value == std::string_view::npos)
-            return std::nullopt;
-        bits = (bits << 5U) | static_cast<std::uint32_t>(value);
-        held += 5;
-        if (held >= 8) {
-            held -= 8;
-            bytes += static_cast<char>((bits >> held) & 0xffU);
-        }
-    }
-    // Left-over bits must be zero, or two texts would mean the same key.
-    if (held >= 5 || (bits & ((1U << held) - 1U)) != 0)
-        return std::nullopt;
-    return bytes;
-}
-
 // The bytes before the checksum.
 std::optional<std::string> checked(std::string_view text, std::size_t size) {
     if (text.size() > 2 * (size + checksum_bytes))
         return std::nullopt;
-    std::optional<std::string> bytes = from_base32(text);
+    std::optional<std::string> bytes = base::from_base32(text);
     if (!bytes || bytes->size() != size + checksum_bytes)
         return std::nullopt;
     const std::string body = bytes->substr(0, size);
@@ -111,7 +72,7 @@ std::optional<std::string> checked(std::string_view text, std::size_t size) {
 std::string encode_public_key(KeyKind kind, std::string_view key) {
     IDLEWATT_ASSERT(key.size() == key_bytes);
     std::string bytes(1, static_cast<char>(prefix_of(kind)));
-    return base32(with_checksum(bytes.append(key)));
+    return base::to_base32(with_checksum(bytes.append(key)));
 }
 
 std::string encode_seed(KeyKind kind, std::string_view seed) {
@@ -120,7 +81,7 @@ std::string encode_seed(KeyKind kind, std::string_view seed) {
     const unsigned kind_prefix = prefix_of(kind);
     std::string bytes(1, static_cast<char>(seed_prefix | (kind_prefix >> 5U)));
     bytes += static_cast<char>((kind_prefix & 31U) << 3U);
-    return base32(with_checksum(bytes.append(seed)));
+    return base::to_base32(with_checksum(bytes.append(seed)));
 }
 
 std::optional<std::string> decode_public_key(std::string_view text) {
