@@ -6,7 +6,7 @@
 set(idlewatt_tier_base base)
 set(idlewatt_tier_core core)
 set(idlewatt_tier_decisions policy forecast scheduler ledger verification training economics mobility)
-set(idlewatt_tier_edges wire signals meter engine trainer store spool blobs bus http identity report)
+set(idlewatt_tier_edges config wire signals meter engine trainer store spool blobs bus http identity report metrics)
 set(idlewatt_tier_testing testing)
 set(idlewatt_tier_roles agent coordinator gateway)
 set(idlewatt_tier_worlds simulator planner cli)

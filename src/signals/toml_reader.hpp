@@ -10,14 +10,11 @@
 #include <string>
 #include <string_view>
 
-namespace idlewatt::signals {
-[[noreturn]] void toml_not_understood();
-}
+#include "base/toml_prescan.hpp"
 
-// toml++ 3.3 asserts what a stranger's bytes can make untrue, as "[=". Here that throws, and
-// parse_toml() makes it an error. Any other file of the program that parses TOML needs the same.
+// The same two lines in every file that parses TOML; parse_toml() makes what is thrown an error.
 #define TOML_EXCEPTIONS 0
-#define TOML_ASSERT(expression) ((expression) ? void() : ::idlewatt::signals::toml_not_understood())
+#define TOML_ASSERT(expression) ((expression) ? void() : ::idlewatt::base::toml_not_understood())
 #include <toml++/toml.h>
 
 #include "base/result.hpp"
@@ -39,8 +36,6 @@ private:
 
 // Bytes from outside made fit for a message: short, printable, in quotes.
 [[nodiscard]] std::string quoted(std::string_view text);
-[[nodiscard]] std::string_view nearest(std::string_view text,
-                                       std::span<const std::string_view> names);
 
 // Nothing, with a complaint, when the bytes are not TOML.
 [[nodiscard]] std::optional<toml::table> parse_toml(std::string_view text, Complaints& complaints);
