@@ -72,6 +72,12 @@ struct Status {
     std::string failure;  // meaningful when failed: what was seen and what to do
 };
 
+// What the engine is to load.
+struct ModelFile {
+    std::string name;  // as announced
+    std::string path;
+};
+
 class Engine {
 public:
     virtual ~Engine() = default;
@@ -79,6 +85,8 @@ public:
     // Called at every change of the condition, never inside a call into the engine.
     virtual void on_status(std::function<void(const Status&)> on_status) = 0;
 
+    // For the next start(), instead of the model before; called only while nothing runs.
+    virtual void use_model(ModelFile model) = 0;
     // Starts the process and keeps it running (restart after a crash) until kill().
     virtual void start() = 0;
     // Ends it now, without asking it (SIGKILL); every stream ends with engine_failed. gone is

@@ -86,11 +86,8 @@ class LlamaServerEngine final : public Engine {
 public:
     LlamaServerEngine(base::AsioLoop& loop, LlamaServerOptions options)
         : loop_(loop), options_(std::move(options)) {
-        if (options_.memory_bytes_max == 0) {
-            std::error_code error;
-            const auto size = std::filesystem::file_size(options_.model_path, error);
-            options_.memory_bytes_max = 2 * (error ? 0 : size) + memory_bytes_extra;
-        }
+        memory_follows_model_ = options_.memory_bytes_max == 0;
+        limit_memory();
         // One that a killed agent left names nobody, or by now a stranger.
         ::unlink((options_.run_dir + "/engine.pid").c_str());
         auto tap = TapWriter::open(options_.tap_path);
@@ -110,6 +107,12 @@ public:
 
     void on_status(std::function<void(const Status&)> on_status) override {
         on_status_ = std::move(on_status);
+    }
+
+    void use_model(ModelFile model) override {
+        options_.model_path = std::move(model.path);
+        options_.model_name = std::move(model.name);
+        limit_memory();
     }
 
     void start() override {
@@ -192,6 +195,14 @@ private:
             if (!alive.expired())
                 task(*this);
         });
+    }
+
+    void limit_memory() {
+        if (!memory_follows_model_)
+            return;
+        std::error_code error;
+        const auto size = std::filesystem::file_size(options_.model_path, error);
+        options_.memory_bytes_max = 2 * (error ? 0 : size) + memory_bytes_extra;
     }
 
     void set(Condition condition, std::string failure = {}) {
@@ -452,6 +463,7 @@ private:
 
     base::AsioLoop& loop_;
     LlamaServerOptions options_;
+    bool memory_follows_model_ = false;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
     std::shared_ptr<TapWriter> tap_;
     std::function<void(const Status&)> on_status_;

@@ -308,6 +308,10 @@ void MemoryEngine::on_status(std::function<void(const Status&)> on_status) {
     impl_->on_status = std::move(on_status);
 }
 
+void MemoryEngine::use_model(ModelFile model) {
+    impl_->options.model = std::move(model.name);
+}
+
 void MemoryEngine::start() {
     impl_->wanted = true;
     if (impl_->process == Implementation::Process::none)

@@ -54,6 +54,7 @@ public:
     void reject_next(core::Rejected rejection);
 
     void on_status(std::function<void(const Status&)> on_status) override;
+    void use_model(ModelFile model) override;
     void start() override;
     void kill(std::function<void()> gone) override;
     StreamId generate(const Generation& generation, StreamHandler handler) override;

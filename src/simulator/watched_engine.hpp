@@ -23,6 +23,7 @@ public:
     void on_status(std::function<void(const engine::Status&)> on_status) override {
         below_.on_status(std::move(on_status));
     }
+    void use_model(engine::ModelFile model) override { below_.use_model(std::move(model)); }
     void start() override {
         wanted_ = true;
         below_.start();
