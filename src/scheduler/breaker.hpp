@@ -24,6 +24,8 @@ namespace idlewatt::scheduler {
 
 inline constexpr std::size_t breaker_failures_max = 3;
 inline constexpr base::Duration breaker_window = base::seconds(60);
+// Failures so close together are one: an engine that crashes ends all its answers at once.
+inline constexpr base::Duration breaker_same_event = base::milliseconds(300);
 inline constexpr base::Duration breaker_hold_off_first = base::seconds(5);
 inline constexpr base::Duration breaker_hold_off_max = base::minutes(5);
 // After so long without a failure the next hold-off is the first again, and the car is forgotten.
@@ -68,19 +70,22 @@ public:
 
 private:
     struct Car {
-        // The last failures, newest at (failures - 1) % breaker_failures_max.
+        // The last failures since it was closed, the newest at (failures - 1) % size.
         std::array<base::Instant, breaker_failures_max> failed_at{};
         std::uint64_t failures = 0;
+        base::Instant last_failed_at;
         std::uint32_t openings = 0;  // in a row: the exponent of the hold-off
         bool tripped = false;        // open or half open
         base::Instant open_until;    // meaningful while tripped
         std::optional<base::Instant> probe_began{};
     };
 
-    void trip(Car& car, base::Instant now) const;
-    void forget_old(base::Instant now);
-    [[nodiscard]] static base::Instant last_failure(const Car& car);
+    [[nodiscard]] static BreakerState state(const Car& car, base::Instant now);
+    static void trip(Car& car, base::Instant now);
+    void failed(const core::VehicleId& vehicle, base::Instant now);
+    void make_room(base::Instant now);
 
+    // By the time of their last failure.
     RecentlyUsed<core::VehicleId, Car> cars_;
 };
 

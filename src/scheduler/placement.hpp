@@ -4,14 +4,14 @@
 // and the rest follow demand, with few changes: a change costs a car's time and gigabytes of
 // somebody's line.
 //
-// How many cars a model ought to have: first replicas_min for each, one after the other while cars
-// that can hold it last; then car by car to the model with the highest demand per car (divisors of
-// Sainte-Laguë, 1910: whoever gets one more car never makes another lose one). What is there stays
-// unless a model is short of its minimum or by more than placement_slack; cars that hold nothing
-// useful are used first, then those of models that have too many.
+// How many cars a model ought to have is said by placement_targets. What is there stays unless a
+// model is short of its minimum or its cars are clearly more loaded than those of a model that has
+// too many. Cars that hold nothing useful are used first.
 //
-// Pure and deterministic: equal input, equal output. Idempotent: once the changes are applied, the
-// same call asks for nothing more.
+// Pure and deterministic: equal input, equal output. Idempotent: once the changes are applied (the
+// new model is the car's model, and it is moving), the same call asks for nothing more. When the
+// cars have loaded, the next call may go on where the limit on moves, or the care for a model's
+// last cars, stopped this one.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ struct CarToPlace {
     std::vector<ModelNumber> cached{};  // complete on its disk
     double tokens_per_second = 0.0;     // 0: unknown
     std::optional<base::Duration> stay_p50{};
-    bool fixed = false;  // its owner chose the model: counts, but is never changed
+    bool fixed = false;  // its owner chose the model: it counts, but is never changed
 };
 
 struct ModelToPlace {
@@ -58,11 +58,11 @@ inline constexpr double model_memory_factor = 1.2;
 inline constexpr std::uint64_t model_memory_extra_bytes = std::uint64_t{256} << 20;
 [[nodiscard]] bool fits(const ModelToPlace& model, const CarToPlace& car);
 
-// A model gives and takes cars only if it is off by more than this share of what it ought to have,
-// and by more than one car.
+// A car changes sides for demand only if the model that gives it is left with so much less demand
+// per car than the one that takes it has now. The way back asks the same, so nothing swings.
 inline constexpr double placement_slack = 0.2;
-// Cars that serve one model and are to load another: at most this share of all at once, but one.
-// Cars that hold nothing useful do not count: they have nothing to lose.
+// At most this share of all cars, or one, is taken from a model while others are still moving.
+// Cars that hold nothing useful have nothing to lose and are always put to use.
 inline constexpr double placement_moves_share_max = 0.1;
 // A car that will be gone sooner in half of all cases is not worth a download if others are there.
 inline constexpr base::Duration placement_stay_wanted = base::minutes(30);
@@ -71,9 +71,16 @@ inline constexpr base::Duration placement_stay_wanted = base::minutes(30);
 [[nodiscard]] std::vector<PlacementChange> place(std::span<const CarToPlace> cars,
                                                  std::span<const ModelToPlace> models);
 
-// How many cars each model ought to have; for people and tests.
-[[nodiscard]] std::vector<std::uint32_t> placement_targets(std::span<const CarToPlace> cars,
-                                                           std::span<const ModelToPlace> models);
+struct PlacementTargets {
+    std::vector<std::uint32_t> minimum;  // of each model: what of replicas_min can be had
+    std::vector<std::uint32_t> wanted;   // at least minimum
+};
+// First replicas_min for each, one after the other while cars that can hold it last; then car by
+// car to the model with the highest demand per car (divisors of Sainte-Laguë, 1910: one car more
+// never makes a model lose one). Cars that no wanted model fits go to the others. Fixed cars count
+// for the model that they hold.
+[[nodiscard]] PlacementTargets placement_targets(std::span<const CarToPlace> cars,
+                                                 std::span<const ModelToPlace> models);
 
 // A demand that a burst of seconds does not move: follows with the time constant demand_memory.
 class DemandTrace {

@@ -8,7 +8,7 @@
 // not used is given back at its end.
 //
 // A value; time must not run backwards. Remembers at most keys_limited_max keys; one that has been
-// idle for a minute is like one that was never seen.
+// idle for two minutes is like one that was never seen.
 #pragma once
 
 #include <cstdint>

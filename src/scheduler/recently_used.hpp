@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <iterator>
 #include <list>
 #include <unordered_map>
 #include <utility>
@@ -17,11 +18,16 @@ class RecentlyUsed {
 public:
     using Entry = std::pair<const Key, Value>;
 
-    // Does not count as use. Valid until the entry is erased.
+    // Neither counts as use. Valid until the entry is erased; nullptr: not there.
     [[nodiscard]] const Value* peek(const Key& key) const {
         const auto found = places_.find(key);
         return found == places_.end() ? nullptr : &found->second->second;
     }
+    [[nodiscard]] Value* find(const Key& key) {
+        const auto found = places_.find(key);
+        return found == places_.end() ? nullptr : &found->second->second;
+    }
+    // Makes it the newest.
     [[nodiscard]] Value* use(const Key& key) {
         const auto found = places_.find(key);
         if (found == places_.end())
