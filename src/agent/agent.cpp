@@ -138,6 +138,10 @@ void Agent::perform(const Generate& effect) {
         if (*alive)
             feed(PieceMade{attempt, std::move(piece)});
     };
+    handler.on_embedding = [this, attempt, alive = alive_](core::Embedding embedding) {
+        if (*alive)
+            feed(EmbeddingMade{attempt, std::move(embedding)});
+    };
     handler.on_end = [this, attempt, alive = alive_](engine::StreamEnd end) {
         if (*alive)
             feed(StreamEnded{attempt, std::move(end)});

@@ -90,7 +90,8 @@ void AgentCore::on(const WorkDecoded& event, Now now, Effects& effects) {
     attempt.run(*event.work);
     effects.emplace_back(KeepDraft{attempt.receipt(core::AttemptEnd::interrupted, now.instant)});
     effects.emplace_back(Generate{
-        event.attempt, {event.work->request_json, event.work->resume, event.attempt.value}});
+        event.attempt,
+        {event.work->request_json, event.work->resume, event.attempt.value, event.work->task}});
 }
 
 std::optional<core::Refused> AgentCore::refusal() const {

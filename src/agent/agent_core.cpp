@@ -61,6 +61,15 @@ void AgentCore::on(const PieceMade& event, Now now, Effects& effects) {
     }
 }
 
+void AgentCore::on(const EmbeddingMade& event, Now, Effects& effects) {
+    const auto found = attempts_.find(event.attempt);
+    if (found == attempts_.end() || found->second.state() != Attempt::State::running)
+        return;
+    Attempt& attempt = found->second;
+    say(attempt, attempt.number(event.embedding), effects);
+    pace(attempt, effects);
+}
+
 void AgentCore::on(const StreamEnded& event, Now now, Effects& effects) {
     const auto found = attempts_.find(event.attempt);
     if (found == attempts_.end() || found->second.state() != Attempt::State::running)

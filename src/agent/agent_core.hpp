@@ -62,6 +62,7 @@ private:
     void on(const Heard& event, Now now, Effects& effects);
     void on(const WorkDecoded& event, Now now, Effects& effects);
     void on(const PieceMade& event, Now now, Effects& effects);
+    void on(const EmbeddingMade& event, Now now, Effects& effects);
     void on(const StreamEnded& event, Now now, Effects& effects);
     void on(const BusChanged& event, Now now, Effects& effects);
     void on(const Tick& event, Now now, Effects& effects);

@@ -129,6 +129,8 @@ void AgentCore::announce(Now now, bool always, Effects& effects) {
         next.slots_total = engine_.ready.slots;
         next.slots_free = slots_free();
         next.context_tokens = engine_.ready.context_tokens;
+        next.embeddings = engine_.ready.embeddings;
+        next.image_input = engine_.ready.image_input;
     }
     next.tokens_per_second = tokens_per_second_;
     const bool news = next.reason != announced_.reason || next.slots_free != announced_.slots_free;

@@ -63,9 +63,18 @@ core::Numbered Attempt::append(core::Numbered message, std::uint32_t tokens, std
 core::Numbered Attempt::number(core::Piece piece) {
     IDLEWATT_ASSERT(state_ == State::running);
     const std::uint32_t tokens = piece.token_count;
-    const std::size_t bytes = piece.text.size() + piece.ids.size() * sizeof(std::int32_t) + 32;
+    std::size_t bytes = piece.text.size() + piece.ids.size() * sizeof(std::int32_t) +
+                        piece.reasoning.size() + piece.logprobs_json.size() + 32;
+    for (const core::ToolCall& call : piece.tool_calls)
+        bytes += call.id.size() + call.name.size() + call.arguments_json.size() + 16;
     generated_tokens_ += tokens;
     return append({0, std::move(piece)}, tokens, bytes);
+}
+
+core::Numbered Attempt::number(core::Embedding embedding) {
+    IDLEWATT_ASSERT(state_ == State::running);
+    const std::size_t bytes = embedding.values.size() + 16;
+    return append({0, std::move(embedding)}, 0, bytes);
 }
 
 core::Numbered Attempt::end(const core::Finished& finished) {

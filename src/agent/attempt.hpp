@@ -38,6 +38,7 @@ public:
 
     // ── running ──
     core::Numbered number(core::Piece piece);
+    core::Numbered number(core::Embedding embedding);
     core::Numbered end(const core::Finished& finished);
     core::Numbered end(core::Rejected rejected);
     core::Numbered end(core::Yielded yielded);

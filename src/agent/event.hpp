@@ -37,6 +37,10 @@ struct PieceMade {
     core::AttemptId attempt;
     core::Piece piece;
 };
+struct EmbeddingMade {
+    core::AttemptId attempt;
+    core::Embedding embedding;
+};
 struct StreamEnded {
     core::AttemptId attempt;
     engine::StreamEnd end;
@@ -48,7 +52,7 @@ struct Tick {};         // every tick_period
 struct Terminating {};  // the process was asked to end: hand over everything now
 
 using Event = std::variant<SignalRead, EngineChanged, EngineGone, Heard, WorkDecoded, PieceMade,
-                           StreamEnded, BusChanged, Tick, Terminating>;
+                           EmbeddingMade, StreamEnded, BusChanged, Tick, Terminating>;
 
 // ── effects ─────────────────────────────────────────────────────────────────────────────────────
 
