@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "chat_client.hpp"
 
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 namespace idlewatt::test {
@@ -41,6 +42,13 @@ bool ChatAnswer::wait_for_pieces(std::size_t count, base::Duration limit) {
 
 bool ChatAnswer::wait_for_end(base::Duration limit) {
     return demo_.wait_for([&] { return *ended_; }, limit);
+}
+
+std::string undisturbed(DemoProcess& demo, const Question& question) {
+    ChatAnswer answer(demo, question);
+    EXPECT_TRUE(answer.wait_for_end());
+    EXPECT_TRUE(answer.whole()) << answer.record().error_message;
+    return answer.record().text;
 }
 
 }  // namespace idlewatt::test

@@ -42,4 +42,7 @@ private:
     std::unique_ptr<http::Exchange> exchange_;
 };
 
+// The text of an answer that nothing disturbs; a test fails where it is not whole.
+[[nodiscard]] std::string undisturbed(DemoProcess& demo, const Question& question);
+
 }  // namespace idlewatt::test

@@ -33,13 +33,6 @@ Question question_number(std::uint32_t number) {
     return question;
 }
 
-std::string undisturbed(DemoProcess& demo, const Question& question) {
-    ChatAnswer answer(demo, question);
-    EXPECT_TRUE(answer.wait_for_end());
-    EXPECT_TRUE(answer.whole()) << answer.record().error_message;
-    return answer.record().text;
-}
-
 struct Tally {
     std::uint32_t rounds = 0;
     std::uint32_t equal = 0;

@@ -26,13 +26,6 @@ Question question_number(std::uint32_t number) {
     return question;
 }
 
-std::string undisturbed(DemoProcess& demo, const Question& question) {
-    ChatAnswer answer(demo, question);
-    EXPECT_TRUE(answer.wait_for_end());
-    EXPECT_TRUE(answer.whole()) << answer.record().error_message;
-    return answer.record().text;
-}
-
 // What a car's engine said for an answer: all of it, and what came after a time.
 struct Said {
     std::size_t frames = 0;

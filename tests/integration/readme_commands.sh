@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Idlewatt Authors
+#
+# Runs the commands of README.md as a reader would type them, one after the other in one shell, on
+# the tree that was built. What differs from typing: a command with --keep goes to the background
+# until the end, the port is a free one, `make demo` without arguments ends after some seconds, and
+# `make test` is left out, since it is what runs this.
+#   readme_commands.sh SOURCE_DIR
+set -euo pipefail
+source_dir=$1
+
+# One that nobody listens on now.
+free_port() {
+    local port
+    while port=$((20000 + RANDOM % 10000)); (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+    echo "$port"
+}
+port=$(free_port)
+work=$(mktemp -d)
+kept=()
+end() {
+    for pid in "${kept[@]}"; do
+        kill -TERM "$pid" 2>/dev/null || true
+        wait "$pid" || true
+    done
+    rm -rf "$work"
+}
+trap end EXIT
+
+# A folder of its own, so that what the commands write does not stay in the tree.
+ln -s "$source_dir"/* "$work"/
+cd "$work"
+
+wait_until_all_work() {
+    for ((i = 0; i < 600; i++)); do
+        if build/release/bin/idlewatt vehicle ls --json 2>/dev/null | grep -q '"reason":"ok"' &&
+            ! build/release/bin/idlewatt vehicle ls --json 2>/dev/null |
+                grep -Eq '"reason":"(starting|unreachable|no_model)"'; then
+            return 0
+        fi
+        sleep 0.1
+    done
+    echo "readme_commands: the cars did not come up within 60 s" >&2
+    return 1
+}
+
+started=
+run() {
+    local command=$1
+    case $command in
+    "make test"*) return 0 ;;
+    "make demo") command='make demo DEMO_ARGS="--seconds 5"' ;;
+    esac
+    command=${command//8080/$port}
+    echo "\$ $command"
+    if [[ $command == *--keep* ]]; then
+        eval "$command &"
+        kept+=($!)
+        started=1
+        return 0
+    fi
+    if [[ -n $started && $command != export* ]]; then
+        wait_until_all_work
+        started=
+    fi
+    eval "$command"
+}
+
+commands=0
+while IFS= read -r line; do
+    line=${line%%  #*}
+    line=${line%"${line##*[![:space:]]}"}
+    [[ -z $line || $line == \#* ]] && continue
+    run "$line" </dev/null || {
+        echo "readme_commands: README.md says '$line', which fails" >&2
+        exit 1
+    }
+    commands=$((commands + 1))
+done < <(awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside' README.md)
+if ((commands < 5)); then
+    echo "readme_commands: found only $commands commands in README.md" >&2
+    exit 1
+fi
+echo "$commands commands of README.md work"
