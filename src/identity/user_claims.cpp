@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/encoding.hpp"
-#include "core/id.hpp"
 #include "identity/identity.hpp"
 #include "identity/nkey.hpp"
 
@@ -54,6 +53,15 @@ Json decoded(std::string_view base64url) {
     return bytes ? Json::parse(*bytes, nullptr, false) : Json(Json::value_t::discarded);
 }
 
+// Cars' names are ids; gateways' names have a capital, so that no car can have the same.
+bool is_name(std::string_view name) {
+    return !name.empty() && name.size() <= user_name_bytes_max &&
+           std::all_of(name.begin(), name.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '_' || c == '-';
+           });
+}
+
 base::Result<UserClaims> read(const Json& claims) {
     const Json nats = member(claims, "nats");
     if (text(nats, "type") != "user")
@@ -61,8 +69,8 @@ base::Result<UserClaims> read(const Json& claims) {
     UserClaims user;
     user.name = text(claims, "name");
     user.public_key = text(claims, "sub");
-    if (!core::is_id(user.name))
-        return malformed("its name is not an id");
+    if (!is_name(user.name))
+        return malformed("its name is not letters, digits, _ and -");
     if (!user.public_key.starts_with('U') || !decode_public_key(user.public_key))
         return malformed("its subject is not a user's public key");
     const auto issued_at = time(claims, "iat");

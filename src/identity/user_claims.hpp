@@ -16,10 +16,11 @@
 namespace idlewatt::identity {
 
 inline constexpr std::size_t user_jwt_bytes_max = 4096;
+inline constexpr std::size_t user_name_bytes_max = 128;
 inline constexpr std::size_t user_tags_max = 16;
 
 struct UserClaims {
-    std::string name;        // an id of ours: the vehicle's or the gateway's
+    std::string name;        // letters, digits, _ and -: a vehicle's id, say
     std::string public_key;  // U…
     base::WallTime issued_at;
     std::optional<base::WallTime> expires_at;  // absent: never

@@ -2,9 +2,80 @@
 // Copyright The Idlewatt Authors
 #include "store/memory_store.hpp"
 
+#include <algorithm>
+
 namespace idlewatt::store {
 
 namespace {
+
+tl::unexpected<base::Error> denied(const char* why) {
+    return base::fail(base::ErrorKind::denied, std::string("the car cannot be enrolled: ") + why);
+}
+
+template <class Key, class Value>
+std::vector<Value> values(const std::map<Key, Value>& map) {
+    std::vector<Value> all;
+    for (const auto& [key, value] : map)
+        all.push_back(value);
+    return all;
+}
+
+Enrolment* find_token(MemoryDatabase& database, const std::string& token_sha256) {
+    for (auto& [id, enrolment] : database.enrolments) {
+        if (enrolment.token_sha256 == token_sha256)
+            return &enrolment;
+    }
+    return nullptr;
+}
+
+base::Result<Vehicle> claim(MemoryDatabase& database, const EnrolmentClaim& asked) {
+    Enrolment* const token = find_token(database, asked.token_sha256);
+    if (token == nullptr)
+        return denied("the token is unknown");
+    if (token->revoked_at)
+        return denied("the token was withdrawn");
+    if (token->expires_at <= asked.now)
+        return denied("the token is too old");
+    const auto known = std::ranges::find_if(database.vehicles, [&](const auto& one) {
+        return one.second.public_key == asked.public_key;
+    });
+    const bool is_known = known != database.vehicles.end();
+    if (token->used_at && (!is_known || known->first != token->vehicle))
+        return denied("the token has been used by another car");
+    if (is_known && known->second.revoked_at)
+        return denied("its key has been revoked; make it a new one");
+    if (token->used_at)
+        return known->second;
+    Vehicle vehicle{{}, asked.public_key, asked.now};
+    if (is_known)
+        vehicle = known->second;
+    vehicle.label = asked.label.empty() ? token->label : asked.label;
+    vehicle.fleet = token->fleet;
+    vehicle.jwt_expires_at = asked.jwt_expires_at;
+    if (!is_known) {
+        const auto free = std::ranges::find_if(
+            asked.ids, [&](const auto& id) { return !database.vehicles.contains(id); });
+        if (free == asked.ids.end())
+            return denied("no free id was found for it; try again");
+        vehicle.id = *free;
+    }
+    database.vehicles[vehicle.id] = vehicle;
+    token->used_at = asked.now;
+    token->vehicle = vehicle.id;
+    return vehicle;
+}
+
+KeyPage page_of(const MemoryDatabase& database, const core::KeyId& after, std::size_t limit) {
+    KeyPage page{database.key_book_version};
+    for (auto one = database.keys.upper_bound(after); one != database.keys.end(); ++one) {
+        if (page.keys.size() == limit) {
+            page.more = true;
+            break;
+        }
+        page.keys.push_back(one->second);
+    }
+    return page;
+}
 
 class MemoryStore final : public Store {
 public:
@@ -18,12 +89,120 @@ public:
     }
 
     void list_vehicles(Callback<std::vector<Vehicle>> done) override {
-        call<std::vector<Vehicle>>(std::move(done), [](MemoryDatabase& database) {
-            std::vector<Vehicle> all;
-            for (const auto& [id, vehicle] : database.vehicles)
-                all.push_back(vehicle);
-            return all;
+        call<std::vector<Vehicle>>(
+            std::move(done), [](MemoryDatabase& database) { return values(database.vehicles); });
+    }
+
+    void add_enrolment(Enrolment enrolment, Callback<void> done) override {
+        call<void>(std::move(done), [enrolment = std::move(enrolment)](MemoryDatabase& database) {
+            database.enrolments.emplace(enrolment.id, enrolment);
         });
+    }
+
+    void list_enrolments(Callback<std::vector<Enrolment>> done) override {
+        call<std::vector<Enrolment>>(
+            std::move(done), [](MemoryDatabase& database) { return values(database.enrolments); });
+    }
+
+    void revoke_enrolment(std::string id, base::WallTime at, Callback<Enrolment> done) override {
+        call<Enrolment>(
+            std::move(done),
+            [id = std::move(id), at](MemoryDatabase& database) -> base::Result<Enrolment> {
+                const auto found = database.enrolments.find(id);
+                if (found == database.enrolments.end())
+                    return base::fail(base::ErrorKind::not_found, "no enrolment token has this id");
+                if (!found->second.revoked_at)
+                    found->second.revoked_at = at;
+                return found->second;
+            });
+    }
+
+    void claim_enrolment(EnrolmentClaim asked, Callback<Vehicle> done) override {
+        call<Vehicle>(std::move(done), [asked = std::move(asked)](MemoryDatabase& database) {
+            return claim(database, asked);
+        });
+    }
+
+    void add_key(core::ApiKey key, Callback<std::uint64_t> done) override {
+        call<std::uint64_t>(
+            std::move(done),
+            [key = std::move(key)](MemoryDatabase& database) -> base::Result<std::uint64_t> {
+                if (database.keys.size() >= core::keys_max)
+                    return base::fail(base::ErrorKind::limit_exceeded, "too many keys");
+                const bool taken = std::ranges::any_of(database.keys, [&key](const auto& one) {
+                    return one.second.secret_sha256 == key.secret_sha256;
+                });
+                if (taken || !database.keys.emplace(key.id, key).second)
+                    return base::fail(base::ErrorKind::bad_input,
+                                      "a key with this id or secret exists already");
+                return ++database.key_book_version;
+            });
+    }
+
+    void revoke_key(core::KeyId id, base::WallTime at, Callback<core::ApiKey> done) override {
+        call<core::ApiKey>(
+            std::move(done),
+            [id = std::move(id), at](MemoryDatabase& database) -> base::Result<core::ApiKey> {
+                const auto found = database.keys.find(id);
+                if (found == database.keys.end())
+                    return base::fail(base::ErrorKind::not_found, "no key has this id");
+                if (!found->second.revoked_at) {
+                    found->second.revoked_at = at;
+                    ++database.key_book_version;
+                }
+                return found->second;
+            });
+    }
+
+    void find_key(std::string secret_sha256, Callback<std::optional<core::ApiKey>> done) override {
+        using Found = std::optional<core::ApiKey>;
+        call<Found>(std::move(done),
+                    [secret_sha256 = std::move(secret_sha256)](MemoryDatabase& database) -> Found {
+                        for (const auto& [id, key] : database.keys) {
+                            if (key.secret_sha256 == secret_sha256)
+                                return key;
+                        }
+                        return std::nullopt;
+                    });
+    }
+
+    void key_page(core::KeyId after, std::size_t limit, Callback<KeyPage> done) override {
+        call<KeyPage>(std::move(done), [after = std::move(after), limit](MemoryDatabase& database) {
+            return page_of(database, after, limit);
+        });
+    }
+
+    void put_model(core::Model model, Callback<void> done) override {
+        call<void>(std::move(done), [model = std::move(model)](MemoryDatabase& database) {
+            database.models[model.name] = model;
+        });
+    }
+
+    void erase_model(std::string name, Callback<void> done) override {
+        call<void>(std::move(done),
+                   [name = std::move(name)](MemoryDatabase& database) -> base::Result<void> {
+                       if (database.models.erase(name) == 0)
+                           return base::fail(base::ErrorKind::not_found, "no model has this name");
+                       return {};
+                   });
+    }
+
+    void list_models(Callback<std::vector<core::Model>> done) override {
+        call<std::vector<core::Model>>(
+            std::move(done), [](MemoryDatabase& database) { return values(database.models); });
+    }
+
+    void put_assignments(std::vector<VehicleAssignment> assignments, Callback<void> done) override {
+        call<void>(std::move(done),
+                   [assignments = std::move(assignments)](MemoryDatabase& database) {
+                       for (const VehicleAssignment& one : assignments)
+                           database.assignments[one.vehicle] = one;
+                   });
+    }
+
+    void list_assignments(Callback<std::vector<VehicleAssignment>> done) override {
+        call<std::vector<VehicleAssignment>>(
+            std::move(done), [](MemoryDatabase& database) { return values(database.assignments); });
     }
 
     void add_receipts(std::vector<StoredReceipt> receipts, Callback<std::size_t> done) override {
@@ -57,6 +236,37 @@ public:
         });
     }
 
+    void add_deliveries(std::vector<StoredDelivery> deliveries,
+                        Callback<std::size_t> done) override {
+        call<std::size_t>(
+            std::move(done), [deliveries = std::move(deliveries)](MemoryDatabase& database) {
+                std::size_t added = 0;
+                for (const StoredDelivery& one : deliveries) {
+                    const core::Delivery& delivery = one.delivery;
+                    const std::pair attempt{delivery.gateway, delivery.attempt};
+                    if (database.delivered_attempts.contains(attempt))
+                        continue;
+                    if (!database.delivery_ids.emplace(delivery.gateway, delivery.id).second)
+                        continue;
+                    database.delivered_attempts.insert(attempt);
+                    database.deliveries.push_back(one);
+                    ++added;
+                }
+                return added;
+            });
+    }
+
+    void delivery_totals(Callback<DeliveryTotals> done) override {
+        call<DeliveryTotals>(std::move(done), [](MemoryDatabase& database) {
+            DeliveryTotals totals;
+            for (const StoredDelivery& one : database.deliveries) {
+                ++totals.deliveries;
+                totals.delivered_tokens += one.delivery.delivered_tokens;
+            }
+            return totals;
+        });
+    }
+
 private:
     // The work is done now, as by a database that is killed only after the commit; the answer
     // comes after the latency.
@@ -67,7 +277,7 @@ private:
         if (waiting_->count >= calls_max) {
             result = base::fail(base::ErrorKind::limit_exceeded, "store: too many calls wait");
         } else if (!database_->failing) {
-            if constexpr (std::is_void_v<T>) {
+            if constexpr (std::is_void_v<decltype(work(*database_))>) {
                 work(*database_);
                 result = {};
             } else {

@@ -22,6 +22,14 @@ struct MemoryDatabase {
     std::map<core::VehicleId, Vehicle> vehicles;
     std::set<std::pair<core::VehicleId, core::ReceiptId>> ids;
     std::set<std::pair<core::VehicleId, core::AttemptId>> attempts;
+    std::vector<StoredDelivery> deliveries{};
+    std::set<std::pair<core::GatewayId, core::DeliveryId>> delivery_ids{};
+    std::set<std::pair<core::GatewayId, core::AttemptId>> delivered_attempts{};
+    std::map<std::string, Enrolment> enrolments{};
+    std::uint64_t key_book_version = 0;
+    std::map<core::KeyId, core::ApiKey> keys{};
+    std::map<std::string, core::Model> models{};
+    std::map<core::VehicleId, VehicleAssignment> assignments{};
 };
 
 [[nodiscard]] std::unique_ptr<Store> open_memory_store(base::Loop& loop,

@@ -4,16 +4,22 @@
 
 #include <utility>
 
+#include "base/log.hpp"
+
 namespace idlewatt::store {
 
 namespace {
 
-constexpr std::size_t group_receipts_max = 4096;
+constexpr std::size_t group_records_max = 4096;
+constexpr std::chrono::milliseconds reopen_period{500};
 
 }  // namespace
 
-SociStore::SociStore(base::Loop& loop, std::unique_ptr<Database> database)
-    : loop_(loop), database_(std::move(database)), thread_([this] { work(); }) {}
+SociStore::SociStore(base::Loop& loop, std::unique_ptr<Database> database, Open open_again)
+    : loop_(loop),
+      open_again_(std::move(open_again)),
+      database_(std::move(database)),
+      thread_([this] { work(); }) {}
 
 SociStore::~SociStore() {
     alive_.reset();
@@ -25,34 +31,41 @@ SociStore::~SociStore() {
     thread_.join();
 }
 
-void SociStore::put_vehicle(Vehicle vehicle, Callback<void> done) {
-    enqueue(PutVehicle{std::move(vehicle), std::move(done)});
+// ── the loop's thread ───────────────────────────────────────────────────────────────────────────
+
+bool SociStore::enqueue(Call call) {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() >= calls_max)
+        return false;
+    queue_.emplace_back(std::move(call));
+    changed_.notify_one();
+    return true;
 }
-void SociStore::list_vehicles(Callback<std::vector<Vehicle>> done) {
-    enqueue(ListVehicles{std::move(done)});
+
+template <class T, class Work>
+void SociStore::ask(Callback<T> done, Work work) {
+    if (!enqueue(Other{[this, done, work = std::move(work)] {
+            answer(done, with_database<T>([&](Database& database) { return work(database); }));
+        }})) {
+        refuse(std::move(done));
+    }
 }
-void SociStore::add_receipts(std::vector<StoredReceipt> receipts, Callback<std::size_t> done) {
-    enqueue(AddReceipts{std::move(receipts), std::move(done)});
-}
-void SociStore::receipt_totals(Callback<ReceiptTotals> done) {
-    enqueue(Totals{std::move(done)});
+
+template <class Record>
+void SociStore::add(std::vector<Record> records, Callback<std::size_t> done) {
+    if (!enqueue(Add<Record>{std::move(records), done}))
+        refuse(std::move(done));
 }
 
 template <class T>
-void SociStore::enqueue(T call) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (queue_.size() < calls_max) {
-            queue_.emplace_back(std::move(call));
-            changed_.notify_one();
-            return;
-        }
-    }
-    answer(std::move(call.done), {base::fail(base::ErrorKind::limit_exceeded,
-                                             "store: " + std::to_string(calls_max) +
-                                                 " calls wait already; try again later")});
+void SociStore::refuse(Callback<T> done) {
+    answer(std::move(done),
+           base::Result<T>(base::fail(
+               base::ErrorKind::limit_exceeded,
+               "store: " + std::to_string(calls_max) + " calls wait already; try again later")));
 }
 
+// Any thread.
 template <class T>
 void SociStore::answer(Callback<T> done, base::Result<T> result) {
     loop_.post([alive = alive_mark_, done = std::move(done), result = std::move(result)]() mutable {
@@ -60,6 +73,82 @@ void SociStore::answer(Callback<T> done, base::Result<T> result) {
             done(std::move(result));
     });
 }
+
+void SociStore::put_vehicle(Vehicle vehicle, Callback<void> done) {
+    ask(std::move(done), [vehicle = std::move(vehicle)](Database& database) {
+        return database.put_vehicle(vehicle);
+    });
+}
+void SociStore::list_vehicles(Callback<std::vector<Vehicle>> done) {
+    ask(std::move(done), [](Database& database) { return database.list_vehicles(); });
+}
+void SociStore::add_enrolment(Enrolment enrolment, Callback<void> done) {
+    ask(std::move(done), [enrolment = std::move(enrolment)](Database& database) {
+        return database.add_enrolment(enrolment);
+    });
+}
+void SociStore::list_enrolments(Callback<std::vector<Enrolment>> done) {
+    ask(std::move(done), [](Database& database) { return database.list_enrolments(); });
+}
+void SociStore::revoke_enrolment(std::string id, base::WallTime at, Callback<Enrolment> done) {
+    ask(std::move(done),
+        [id = std::move(id), at](Database& database) { return database.revoke_enrolment(id, at); });
+}
+void SociStore::claim_enrolment(EnrolmentClaim claim, Callback<Vehicle> done) {
+    ask(std::move(done),
+        [claim = std::move(claim)](Database& database) { return database.claim_enrolment(claim); });
+}
+void SociStore::add_key(core::ApiKey key, Callback<std::uint64_t> done) {
+    ask(std::move(done),
+        [key = std::move(key)](Database& database) { return database.add_key(key); });
+}
+void SociStore::revoke_key(core::KeyId id, base::WallTime at, Callback<core::ApiKey> done) {
+    ask(std::move(done),
+        [id = std::move(id), at](Database& database) { return database.revoke_key(id, at); });
+}
+void SociStore::find_key(std::string secret_sha256, Callback<std::optional<core::ApiKey>> done) {
+    ask(std::move(done), [secret_sha256 = std::move(secret_sha256)](Database& database) {
+        return database.find_key(secret_sha256);
+    });
+}
+void SociStore::key_page(core::KeyId after, std::size_t limit, Callback<KeyPage> done) {
+    ask(std::move(done), [after = std::move(after), limit](Database& database) {
+        return database.key_page(after, limit);
+    });
+}
+void SociStore::put_model(core::Model model, Callback<void> done) {
+    ask(std::move(done),
+        [model = std::move(model)](Database& database) { return database.put_model(model); });
+}
+void SociStore::erase_model(std::string name, Callback<void> done) {
+    ask(std::move(done),
+        [name = std::move(name)](Database& database) { return database.erase_model(name); });
+}
+void SociStore::list_models(Callback<std::vector<core::Model>> done) {
+    ask(std::move(done), [](Database& database) { return database.list_models(); });
+}
+void SociStore::put_assignments(std::vector<VehicleAssignment> assignments, Callback<void> done) {
+    ask(std::move(done), [assignments = std::move(assignments)](Database& database) {
+        return database.put_assignments(assignments);
+    });
+}
+void SociStore::list_assignments(Callback<std::vector<VehicleAssignment>> done) {
+    ask(std::move(done), [](Database& database) { return database.list_assignments(); });
+}
+void SociStore::add_receipts(std::vector<StoredReceipt> receipts, Callback<std::size_t> done) {
+    add(std::move(receipts), std::move(done));
+}
+void SociStore::receipt_totals(Callback<ReceiptTotals> done) {
+    ask(std::move(done), [](Database& database) { return database.receipt_totals(); });
+}
+void SociStore::add_deliveries(std::vector<StoredDelivery> deliveries, Callback<std::size_t> done) {
+    add(std::move(deliveries), std::move(done));
+}
+void SociStore::delivery_totals(Callback<DeliveryTotals> done) {
+    ask(std::move(done), [](Database& database) { return database.delivery_totals(); });
+}
+
+// ── the database's thread ───────────────────────────────────────────────────────────────────────
 
 void SociStore::work() {
     while (true) {
@@ -72,48 +161,84 @@ void SociStore::work() {
             calls.swap(queue_);
         }
         while (!calls.empty()) {
-            if (std::holds_alternative<AddReceipts>(calls.front())) {
-                run_group(calls);
-                continue;
+            if (std::holds_alternative<Add<StoredReceipt>>(calls.front())) {
+                run_group<StoredReceipt>(calls);
+            } else if (std::holds_alternative<Add<StoredDelivery>>(calls.front())) {
+                run_group<StoredDelivery>(calls);
+            } else {
+                std::get<Other>(calls.front()).run();
+                calls.pop_front();
             }
-            std::visit([this](auto& call) { run(call); }, calls.front());
-            calls.pop_front();
         }
     }
 }
 
-void SociStore::run(PutVehicle& call) {
-    answer(std::move(call.done), database_->put_vehicle(call.vehicle));
+template <class T, class Work>
+base::Result<T> SociStore::with_database(Work work) {
+    if (!database_) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now >= next_open_) {
+            next_open_ = now + reopen_period;
+            auto opened = open_again_();
+            if (opened) {
+                database_ = std::move(*opened);
+                base::log_info("store", "the database is back");
+            } else {
+                lost_because_ = opened.error().message;
+            }
+        }
+        if (!database_)
+            return base::fail(base::ErrorKind::unavailable, lost_because_);
+    }
+    base::Result<T> result = work(*database_);
+    if (database_->lost() && open_again_) {
+        lost_because_ = result.error().message;
+        base::log_warning("store", lost_because_);
+        database_.reset();
+    }
+    return result;
 }
-void SociStore::run(ListVehicles& call) {
-    answer(std::move(call.done), database_->list_vehicles());
+
+base::Result<std::vector<std::size_t>> SociStore::add_all(
+    Database& database, const std::vector<const std::vector<StoredReceipt>*>& calls) {
+    return database.add_receipts(calls);
 }
-void SociStore::run(Totals& call) {
-    answer(std::move(call.done), database_->receipt_totals());
+base::Result<std::vector<std::size_t>> SociStore::add_all(
+    Database& database, const std::vector<const std::vector<StoredDelivery>*>& calls) {
+    return database.add_deliveries(calls);
 }
 
 // Takes the calls of one transaction off the front.
+template <class Record>
 void SociStore::run_group(std::deque<Call>& calls) {
-    std::vector<AddReceipts> group;
-    std::size_t receipts = 0;
-    while (!calls.empty() && receipts < group_receipts_max) {
-        auto* call = std::get_if<AddReceipts>(&calls.front());
+    std::vector<Add<Record>> group;
+    std::size_t records = 0;
+    while (!calls.empty() && records < group_records_max) {
+        auto* call = std::get_if<Add<Record>>(&calls.front());
         if (call == nullptr)
             break;
-        receipts += call->receipts.size();
+        records += call->records.size();
         group.push_back(std::move(*call));
         calls.pop_front();
     }
-    std::vector<const std::vector<StoredReceipt>*> batches;
-    for (const AddReceipts& call : group)
-        batches.push_back(&call.receipts);
-    const base::Result<std::vector<std::size_t>> added = database_->add_receipts(batches);
+    std::vector<const std::vector<Record>*> batches;
+    for (const Add<Record>& call : group)
+        batches.push_back(&call.records);
+    using Added = std::vector<std::size_t>;
+    const auto write = [this](const std::vector<const std::vector<Record>*>& some) {
+        return with_database<Added>(
+            [&some](Database& database) { return add_all(database, some); });
+    };
+    const base::Result<Added> added = write(batches);
     for (std::size_t i = 0; i < group.size(); ++i) {
-        base::Result<std::size_t> result = tl::unexpected(base::Error{});
         if (added) {
-            result = added->at(i);
-        } else {
-            result = tl::unexpected(added.error());
+            answer<std::size_t>(std::move(group[i].done), added->at(i));
+            continue;
+        }
+        base::Result<std::size_t> result = tl::unexpected(added.error());
+        // One batch that the database does not take must not keep the others out.
+        if (group.size() > 1 && database_) {
+            result = write({batches[i]}).map([](const Added& counts) { return counts.at(0); });
         }
         answer(std::move(group[i].done), std::move(result));
     }

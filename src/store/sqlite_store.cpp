@@ -43,7 +43,7 @@ base::Result<std::unique_ptr<Store>> open_sqlite_store(base::Loop& loop, const s
     base::Result<std::unique_ptr<Database>> database = Database::open(std::move(session), path);
     if (!database)
         return tl::unexpected(database.error());
-    return std::make_unique<SociStore>(loop, std::move(*database));
+    return std::make_unique<SociStore>(loop, std::move(*database), nullptr);
 }
 
 }  // namespace idlewatt::store

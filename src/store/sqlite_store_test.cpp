@@ -14,6 +14,7 @@
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
+#include "store/schema.hpp"
 #include "store/store_fixture_test.hpp"
 
 namespace idlewatt::store {
@@ -132,6 +133,34 @@ TEST_F(SqliteStore, AnotherVersionIsRefused) {
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().kind, base::ErrorKind::bad_input);
     EXPECT_NE(opened.error().message.find("version 7"), std::string::npos);
+}
+
+// A file of the first release: its cars and receipts go on.
+TEST_F(SqliteStore, AFileOfTheFirstVersionKeepsItsData) {
+    {
+        soci::session sql(soci::sqlite3, "dbname=\"" + path + "\"");
+        sql << "CREATE TABLE idlewatt_schema (version INTEGER NOT NULL)";
+        sql << "INSERT INTO idlewatt_schema VALUES (1)";
+        for (const char* statement : schema_version_1)
+            sql << statement;
+        sql << "INSERT INTO vehicle VALUES ('car', 'UA', 5)";
+        sql << "INSERT INTO receipt VALUES ('r1', 'car', 'gw', 'w1', 'a1', 'tiny', 'finished', 1, "
+               "10, 7, 5, 6, 1.5, 1, 'f0', '00')";
+        sql << "UPDATE receipt_total SET receipts = 1, generated_tokens = 10,"
+               " acknowledged_tokens = 7";
+    }
+    for (int opening = 0; opening < 2; ++opening) {
+        auto store = open();
+        ASSERT_TRUE(store);
+        EXPECT_EQ(totals(loop, *store)->receipts, 1U);
+        const auto cars =
+            wait_for<std::vector<Vehicle>>(loop, [&](auto done) { store->list_vehicles(done); });
+        ASSERT_TRUE(cars) << cars.error().message;
+        EXPECT_EQ(*cars, (std::vector<Vehicle>{{core::VehicleId("car"), "UA", base::WallTime{5}}}));
+        StoredReceipt again = sample_receipt("car", 1);
+        again.receipt.attempt = core::AttemptId("a1");
+        EXPECT_EQ(add(loop, *store, {again}), 0U) << "its attempt has a receipt already";
+    }
 }
 
 TEST_F(SqliteStore, AFullDiskIsReportedAndCanBeLeft) {

@@ -1,48 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// The coordinator's memory: who is enrolled and which receipts have arrived. Hides the database
-// (SOCI over SQLite). What is acknowledged has been committed.
+// The coordinator's memory: who is enrolled, which keys and models there are, what each car is to
+// hold, which receipts and delivery records have arrived. Hides the database (SOCI over SQLite or
+// PostgreSQL). What is acknowledged has been committed.
 //
-// Lifecycle: opened by sqlite_store.hpp or memory_store.hpp. Destruction waits for the calls under
-// way; their callbacks do not run any more. Threads: calls and callbacks belong to the loop given
-// at opening; the database works on a thread of its own. Callbacks come in the order of the calls
-// that were taken.
-// Errors: io when the database refuses (a full disk, damage), limit_exceeded when calls_max wait.
+// Lifecycle: opened by sqlite_store.hpp, postgresql_store.hpp or memory_store.hpp. Destruction
+// waits for the calls under way; their callbacks do not run any more. Threads: calls and callbacks
+// belong to the loop given at opening; the database works on a thread of its own. Callbacks come in
+// the order of the calls that were taken.
+// Errors of every call: io when the database refuses (a full disk, damage), unavailable when its
+// server is away (the call may or may not have been carried out; a later one finds it again),
+// limit_exceeded when calls_max wait.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
-#include "base/time.hpp"
-#include "core/id.hpp"
-#include "core/receipt.hpp"
+#include "store/rows.hpp"
 
 namespace idlewatt::store {
 
 inline constexpr std::size_t calls_max = 4096;
-
-struct Vehicle {
-    core::VehicleId id;
-    std::string public_key;  // NKey text, also the key under its receipts
-    base::WallTime enrolled_at;
-    friend bool operator==(const Vehicle&, const Vehicle&) = default;
-};
-
-struct StoredReceipt {
-    core::Receipt receipt;
-    core::SignedReceipt signed_receipt;
-    friend bool operator==(const StoredReceipt&, const StoredReceipt&) = default;
-};
-
-struct ReceiptTotals {
-    std::uint64_t receipts = 0;
-    std::uint64_t generated_tokens = 0;
-    std::uint64_t acknowledged_tokens = 0;
-    friend bool operator==(const ReceiptTotals&, const ReceiptTotals&) = default;
-};
 
 class Store {
 public:
@@ -51,15 +33,55 @@ public:
 
     virtual ~Store() = default;
 
+    // ── cars ────────────────────────────────────────────────────────────────────────────────────
+
     // Adds or replaces.
     virtual void put_vehicle(Vehicle vehicle, Callback<void> done) = 0;
     virtual void list_vehicles(Callback<std::vector<Vehicle>> done) = 0;
+
+    virtual void add_enrolment(Enrolment enrolment, Callback<void> done) = 0;
+    virtual void list_enrolments(Callback<std::vector<Enrolment>> done) = 0;
+    // As it is now; not_found. One that was used stays used.
+    virtual void revoke_enrolment(std::string id, base::WallTime at, Callback<Enrolment> done) = 0;
+    // Uses a token up and makes the car, in one transaction: of several cars with the same token
+    // one wins. The winner may ask again (it may not have heard the answer). A car whose key is
+    // enrolled already stays the car that it is, in the token's fleet. denied: the token is
+    // unknown, used, revoked or too old, or the car's key has been revoked.
+    virtual void claim_enrolment(EnrolmentClaim claim, Callback<Vehicle> done) = 0;
+
+    // ── keys ────────────────────────────────────────────────────────────────────────────────────
+
+    // The new version of the key book. limit_exceeded: core::keys_max.
+    virtual void add_key(core::ApiKey key, Callback<std::uint64_t> done) = 0;
+    // As it is now; not_found. Revoking again changes nothing.
+    virtual void revoke_key(core::KeyId id, base::WallTime at, Callback<core::ApiKey> done) = 0;
+    virtual void find_key(std::string secret_sha256,
+                          Callback<std::optional<core::ApiKey>> done) = 0;
+    // In the order of their ids, those behind `after`.
+    virtual void key_page(core::KeyId after, std::size_t limit, Callback<KeyPage> done) = 0;
+
+    // ── models ──────────────────────────────────────────────────────────────────────────────────
+
+    // Adds or replaces.
+    virtual void put_model(core::Model model, Callback<void> done) = 0;
+    virtual void erase_model(std::string name, Callback<void> done) = 0;  // not_found
+    virtual void list_models(Callback<std::vector<core::Model>> done) = 0;
+    // Adds or replaces, all of them or none.
+    virtual void put_assignments(std::vector<VehicleAssignment> assignments,
+                                 Callback<void> done) = 0;
+    virtual void list_assignments(Callback<std::vector<VehicleAssignment>> done) = 0;
+
+    // ── what was done ───────────────────────────────────────────────────────────────────────────
 
     // One transaction for all: after an error none of them is there. A receipt that is already
     // there, or another one of the same vehicle and attempt, is left as it is: sending one twice
     // is harmless. The result is how many were new.
     virtual void add_receipts(std::vector<StoredReceipt> receipts, Callback<std::size_t> done) = 0;
     virtual void receipt_totals(Callback<ReceiptTotals> done) = 0;
+    // Likewise, by gateway and attempt.
+    virtual void add_deliveries(std::vector<StoredDelivery> deliveries,
+                                Callback<std::size_t> done) = 0;
+    virtual void delivery_totals(Callback<DeliveryTotals> done) = 0;
 };
 
 }  // namespace idlewatt::store

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// A PostgreSQL server of the test's own: a fresh cluster in a folder, on a Unix socket, ended with
+// the test. It refuses to run as root, so a test that is root lends it the user `postgres`.
+#pragma once
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+#include <pwd.h>
+#include <soci/postgresql/soci-postgresql.h>
+#include <soci/soci.h>
+
+#include "base/asio_loop.hpp"
+#include "base/child_process.hpp"
+
+namespace idlewatt::store {
+
+class PostgresqlServer {
+public:
+    PostgresqlServer() {
+        std::string pattern = std::filesystem::temp_directory_path() / "idlewatt-pg-XXXXXX";
+        folder_ = ::mkdtemp(pattern.data());
+        if (::geteuid() == 0) {
+            const passwd* const user = ::getpwnam("postgres");
+            EXPECT_NE(user, nullptr) << "no user postgres; apt-get install postgresql-15";
+            if (user == nullptr || ::chown(folder_.c_str(), user->pw_uid, user->pw_gid) != 0)
+                return;
+        }
+        EXPECT_EQ(run({programs() + "/initdb", "-D", folder_ + "/data", "-A", "trust", "-U",
+                       "idlewatt", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"}),
+                  0)
+            << folder_ << "/log";
+        start();
+    }
+    ~PostgresqlServer() {
+        end(SIGQUIT);
+        std::filesystem::remove_all(folder_);
+    }
+    PostgresqlServer(const PostgresqlServer&) = delete;
+    PostgresqlServer& operator=(const PostgresqlServer&) = delete;
+
+    // One for all tests of a process that leave it running.
+    static PostgresqlServer& shared() {
+        static PostgresqlServer server;
+        return server;
+    }
+
+    void start() {
+        // A server that was killed may leave children behind for a moment, which keep a new one
+        // from starting.
+        for (int tries = 0; tries < 100 && !server_; ++tries) {
+            server_ = spawn({programs() + "/postgres", "-D", folder_ + "/data", "-k", folder_, "-c",
+                             "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=16MB"});
+            while (!ended_ && !ready())
+                loop_.run_for(base::milliseconds(10));
+            if (ended_) {
+                server_.reset();
+                loop_.run_for(base::milliseconds(50));
+            }
+        }
+        ASSERT_TRUE(server_) << "PostgreSQL does not start";
+    }
+
+    // SIGQUIT ends it as a crash does; after SIGKILL its children notice by themselves.
+    void end(int signal) {
+        if (!server_)
+            return;
+        server_->signal(signal);
+        while (!ended_)
+            loop_.run_for(base::milliseconds(5));
+        server_.reset();
+    }
+
+    // A place without tables.
+    std::string new_connection() {
+        const std::string schema = "s" + std::to_string(next_schema_++);
+        soci::session(soci::postgresql, connection()) << "CREATE SCHEMA " + schema;
+        return connection() + " options='-c search_path=" + schema + "'";
+    }
+
+private:
+    [[nodiscard]] std::string connection() const {
+        return "host=" + folder_ + " user=idlewatt dbname=postgres";
+    }
+
+    [[nodiscard]] bool ready() const {
+        try {
+            const soci::session session(soci::postgresql, connection());
+            return true;
+        } catch (const std::exception&) {
+            return false;
+        }
+    }
+
+    // The newest version's.
+    static std::string programs() {
+        std::vector<std::string> found;
+        std::error_code ignored;
+        for (const auto& version :
+             std::filesystem::directory_iterator("/usr/lib/postgresql", ignored)) {
+            if (std::filesystem::exists(version.path() / "bin/initdb"))
+                found.push_back(version.path() / "bin");
+        }
+        EXPECT_FALSE(found.empty()) << "no PostgreSQL here; apt-get install postgresql-15";
+        return found.empty() ? "" : *std::max_element(found.begin(), found.end());
+    }
+
+    std::unique_ptr<base::ChildProcess> spawn(std::vector<std::string> command) {
+        if (::geteuid() == 0) {
+            const std::vector<std::string> as_postgres = {"setpriv",          "--reuid=postgres",
+                                                          "--regid=postgres", "--clear-groups",
+                                                          "--pdeathsig=QUIT", "--"};
+            command.insert(command.begin(), as_postgres.begin(), as_postgres.end());
+        }
+        base::SpawnOptions options;
+        options.argv = std::move(command);
+        options.output_file = folder_ + "/log";
+        ended_ = false;
+        auto child = base::ChildProcess::spawn(loop_, options, [this](int code) {
+            ended_ = true;
+            code_ = code;
+        });
+        EXPECT_TRUE(child) << child.error().message;
+        ended_ = !child;
+        return child ? std::move(*child) : nullptr;
+    }
+
+    int run(std::vector<std::string> command) {
+        const auto child = spawn(std::move(command));
+        while (!ended_)
+            loop_.run_for(base::milliseconds(5));
+        return code_;
+    }
+
+    base::AsioLoop loop_;
+    std::string folder_;
+    bool ended_ = true;
+    int code_ = -1;
+    int next_schema_ = 1;
+    std::unique_ptr<base::ChildProcess> server_;
+};
+
+}  // namespace idlewatt::store
