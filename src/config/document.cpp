@@ -34,26 +34,6 @@ std::string range_of(const Setting& setting) {
     return " (" + std::to_string(setting.min) + " to " + std::to_string(setting.max) + ")";
 }
 
-// Text fit for a line of man(7).
-std::string roff(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (c == '\\')
-            out += "\\e";
-        else if (c == '-')
-            out += "\\-";
-        else if (text.substr(i).starts_with("…")) {
-            out += "...";
-            i += std::string_view("…").size() - 1;
-        } else if ((c == '.' || c == '\'') && (i == 0 || text[i - 1] == '\n'))
-            out += std::string("\\&") + c;
-        else
-            out += c;
-    }
-    return out;
-}
-
 std::string commands_of(const Setting& setting) {
     std::string names;
     for (const Role role : {Role::gateway, Role::coordinator, Role::agent, Role::up}) {
@@ -90,6 +70,25 @@ prints a file with all settings.
 )";
 
 }  // namespace
+
+std::string roff(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (c == '\\')
+            out += "\\e";
+        else if (c == '-')
+            out += "\\-";
+        else if (text.substr(i).starts_with("…")) {
+            out += "...";
+            i += std::string_view("…").size() - 1;
+        } else if ((c == '.' || c == '\'') && (i == 0 || text[i - 1] == '\n'))
+            out += std::string("\\&") + c;
+        else
+            out += c;
+    }
+    return out;
+}
 
 std::string example_file() {
     std::string out =
