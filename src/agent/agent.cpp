@@ -19,10 +19,13 @@ Agent::Agent(const AgentParts& parts, AgentOptions options, AgentObserver observ
       options_(std::move(options)),
       observer_(std::move(observer)),
       subjects_{options_.cell},
-      core_({options_.vehicle, options_.incarnation, options_.model, options_.settings},
+      core_({options_.vehicle, options_.incarnation, options_.model, options_.settings,
+             options_.seed, options_.membership, options_.credentials},
             parts.loop.now()),
       receipts_(parts.loop, parts.bus, parts.spool, parts.key, subjects_, options_.vehicle,
-                options_.seed) {}
+                options_.seed),
+      cell_(parts.loop, parts.bus, parts.spool, parts.cell, subjects_, options_.vehicle,
+            options_.seed, [this](const Event& event) { feed(event); }) {}
 
 Agent::~Agent() {
     *alive_ = false;
@@ -63,6 +66,8 @@ void Agent::start() {
     }));
     feed(BusChanged{parts_.bus.connected()});
     restore_holds();
+    if (options_.model.empty())
+        cell_.start();
     parts_.signals.start(guarded([this](core::SignalId id, const core::SignalReading& reading) {
         feed(SignalRead{id, reading});
     }));
@@ -110,6 +115,11 @@ void Agent::perform(Effect& effect) {
 
 void Agent::perform(const StartEngine&) {
     parts_.engine.start();
+}
+
+void Agent::perform(const UseModel& effect) {
+    cell_.use(effect);
+    parts_.engine.use_model(effect.file);
 }
 
 void Agent::perform(const KillEngine&) {

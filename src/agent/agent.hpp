@@ -11,9 +11,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/agent_core.hpp"
+#include "agent/cell_link.hpp"
 #include "agent/energy_share.hpp"
 #include "agent/event.hpp"
 #include "agent/receipt_book.hpp"
@@ -41,15 +43,18 @@ struct AgentParts {
     const meter::Meter& meter;
     spool::Spool& spool;
     const identity::KeyPair& key;
+    CellParts cell{};
 };
 
 struct AgentOptions {
     std::string cell = "c1";
     core::VehicleId vehicle;
     core::Incarnation incarnation;
-    std::string model;
+    std::string model;  // fixed; empty: the coordinator says which one
     core::OwnerSettings settings;
-    std::uint64_t seed = 0;  // for ids
+    std::string membership{};
+    std::optional<CredentialsLife> credentials{};
+    std::uint64_t seed = 0;  // for ids and jitter
     // Held signals belong to one story: a restarted agent keeps them, another story does not.
     std::string story;
 };
@@ -90,6 +95,13 @@ private:
     void perform(const CloseReceipt& effect);
     void perform(const ReportRecall& effect);
     void perform(const ReportVerdict& effect);
+    void perform(const AskAssignment&) { cell_.ask_assignment(); }
+    void perform(const KeepAssignment& effect) { cell_.keep(effect.assignment); }
+    void perform(const FetchModel& effect) { cell_.fetch(effect); }
+    void perform(const StopFetch&) { cell_.stop_fetch(); }
+    void perform(const UseModel& effect);
+    void perform(const AskRenewal&) { cell_.ask_renewal(); }
+    void perform(const Reauthenticate&) { parts_.bus.reauthenticate(); }
     void take_order(const bus::Message& message);
     [[nodiscard]] base::Result<void> remember_holds(const wire::SignalOverride& order);
     void restore_holds();
@@ -102,6 +114,7 @@ private:
     wire::Subjects subjects_;
     AgentCore core_;
     ReceiptBook receipts_;
+    CellLink cell_;
     EnergyShare energy_;
     std::map<core::AttemptId, engine::StreamId> streams_;
     std::vector<bus::SubscriptionId> subscriptions_;

@@ -79,11 +79,12 @@ void AgentCore::on(const WorkDecoded& event, Now now, Effects& effects) {
     if (found == attempts_.end() || found->second.state() != Attempt::State::receiving)
         return;
     Attempt& attempt = found->second;
-    const bool ready = verdict_.may_work() && engine_phase_ == EnginePhase::on &&
-                       engine_.condition == engine::Condition::ready && !terminating_;
-    if (!event.work || !ready) {
-        say(attempt, core::Refused{ready ? core::Reason::draining : announced_reason(), false},
-            effects);
+    const bool ready = announced_reason() == core::Reason::ok;
+    // For the model that this car held a moment ago: another one would go on with strange tokens.
+    const bool other = event.work && event.work->model != model_plan_.loaded_name();
+    if (!event.work || !ready || other) {
+        const core::Reason reason = other ? core::Reason::no_model : core::Reason::draining;
+        say(attempt, core::Refused{ready ? reason : announced_reason(), false}, effects);
         close(event.attempt, core::AttemptEnd::cancelled, now, effects);
         return;
     }

@@ -7,7 +7,13 @@
 namespace idlewatt::agent {
 
 AgentCore::AgentCore(CoreConfig config, base::Instant now)
-    : config_(std::move(config)), ticked_at_(now), announced_at_(now), rate_since_(now) {}
+    : config_(std::move(config)),
+      model_plan_(config_.model, config_.seed),
+      renewal_plan_(config_.credentials, config_.seed + 1),
+      membership_(config_.membership),
+      ticked_at_(now),
+      announced_at_(now),
+      rate_since_(now) {}
 
 Effects AgentCore::handle(const Event& event, base::Instant now, base::WallTime wall_now) {
     Effects effects;
@@ -94,8 +100,11 @@ void AgentCore::on(const StreamEnded& event, Now now, Effects& effects) {
 
 void AgentCore::on(const BusChanged& event, Now now, Effects& effects) {
     connected_ = event.connected;
-    if (connected_)
-        announce(now, true, effects);
+    if (!connected_)
+        return;
+    announce(now, true, effects);
+    model_plan_.ask_now(now.instant);
+    renewal_plan_.ask_now(now.instant);
 }
 
 void AgentCore::on(const Terminating&, Now now, Effects& effects) {
@@ -116,6 +125,7 @@ void AgentCore::on(const Tick&, Now now, Effects& effects) {
         --ticks_until_awake_;
     judge(now, effects);
     tend_attempts(now, effects);
+    steer_plans(now, effects);
     const base::Duration measured = now.instant - rate_since_;
     if (measured >= base::seconds(1)) {
         // Half the past, half the present: steady within a few seconds, quick to fall.

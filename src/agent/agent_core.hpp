@@ -10,11 +10,14 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_set>
 
 #include "agent/attempt.hpp"
 #include "agent/event.hpp"
+#include "agent/model_plan.hpp"
+#include "agent/renewal_plan.hpp"
 #include "core/core.hpp"
 #include "policy/policy.hpp"
 
@@ -36,8 +39,11 @@ inline constexpr std::size_t receiving_max = 8;
 struct CoreConfig {
     core::VehicleId vehicle;
     core::Incarnation incarnation;
-    std::string model;  // empty: none is placed on this car
+    std::string model;  // fixed; empty: the coordinator says which one
     core::OwnerSettings settings;
+    std::uint64_t seed = 0;  // of jitter
+    std::string membership{};
+    std::optional<CredentialsLife> credentials{};
 };
 
 class AgentCore {
@@ -65,6 +71,12 @@ private:
     void on(const EmbeddingMade& event, Now now, Effects& effects);
     void on(const StreamEnded& event, Now now, Effects& effects);
     void on(const BusChanged& event, Now now, Effects& effects);
+    void on(const Poked& event, Now now, Effects& effects);
+    void on(const Assigned& event, Now now, Effects& effects);
+    void on(const Remembered& event, Now now, Effects& effects);
+    void on(const ModelFetched& event, Now now, Effects& effects);
+    void on(const ModelFetchFailed& event, Now now, Effects& effects);
+    void on(const Renewed& event, Now now, Effects& effects);
     void on(const Tick& event, Now now, Effects& effects);
     void on(const Terminating& event, Now now, Effects& effects);
 
@@ -80,6 +92,10 @@ private:
     void steer_engine(Now now, Effects& effects);
     void drain(Now now, Effects& effects);
     void announce(Now now, bool always, Effects& effects);
+    [[nodiscard]] std::optional<core::Reason> hold() const;
+
+    // model and credentials (agent_cell.cpp)
+    void steer_plans(Now now, Effects& effects);
 
     // attempts (agent_core.cpp)
     void yield(Attempt& attempt, core::Reason reason, core::AttemptEnd outcome, Effects& effects);
@@ -96,6 +112,10 @@ private:
     core::Verdict verdict_;
     std::optional<base::Instant> drain_deadline_;
     bool terminating_ = false;
+
+    ModelPlan model_plan_;
+    RenewalPlan renewal_plan_;
+    std::string membership_;
 
     EnginePhase engine_phase_ = EnginePhase::off;
     engine::Status engine_;

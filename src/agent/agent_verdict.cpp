@@ -18,7 +18,7 @@ void AgentCore::judge(Now now, Effects& effects) {
             return;
         recall(now, effects);
         drain_deadline_.reset();
-    } else if (kind == core::ReasonKind::drain) {
+    } else if (kind == core::ReasonKind::drain || hold()) {
         if (!drain_deadline_)
             drain_deadline_ = now.instant + drain_grace;
         drain(now, effects);
@@ -57,15 +57,21 @@ void AgentCore::drain(Now now, Effects& effects) {
             continue;
         effects.emplace_back(CancelStream{id});
         base::reached("agent.drained_in_answer");
-        yield(attempt, verdict_.reason, core::AttemptEnd::drained, effects);
+        yield(attempt, announced_reason(), core::AttemptEnd::drained, effects);
     }
+}
+
+// Why there is no work although the owner allows it; these end as drains do.
+std::optional<core::Reason> AgentCore::hold() const {
+    return terminating_ ? core::Reason::draining : model_plan_.hold();
 }
 
 // The engine runs while the verdict allows work, and to the end of a drain.
 void AgentCore::steer_engine(Now now, Effects& effects) {
-    const bool wanted = verdict_.may_work() && !config_.model.empty() && !terminating_;
+    const bool wanted = verdict_.may_work() && !hold() && model_plan_.can_load();
     if (wanted && engine_phase_ == EnginePhase::off) {
         engine_phase_ = EnginePhase::on;
+        model_plan_.load(effects);
         effects.emplace_back(StartEngine{});
     } else if (!wanted && engine_phase_ == EnginePhase::on) {
         for (const auto& [id, attempt] : attempts_) {
@@ -86,6 +92,7 @@ void AgentCore::on(const EngineChanged& event, Now now, Effects& effects) {
 void AgentCore::on(const EngineGone&, Now now, Effects& effects) {
     engine_phase_ = EnginePhase::off;
     engine_ = {};
+    model_plan_.unloaded();
     if (recall_began_at_) {
         effects.emplace_back(ReportRecall{recall_reason_, now.instant - *recall_began_at_});
         recall_began_at_.reset();
@@ -96,9 +103,9 @@ void AgentCore::on(const EngineGone&, Now now, Effects& effects) {
 core::Reason AgentCore::announced_reason() const {
     if (!verdict_.may_work())
         return verdict_.reason;
-    if (terminating_)
-        return core::Reason::draining;
-    if (config_.model.empty())
+    if (const auto held = hold())
+        return *held;
+    if (!model_plan_.can_load())
         return core::Reason::no_model;
     if (engine_phase_ != EnginePhase::on)
         return core::Reason::starting;
@@ -125,7 +132,7 @@ void AgentCore::announce(Now now, bool always, Effects& effects) {
     if (charge)
         next.state_of_charge_percent = charge->value;
     if (engine_.condition == engine::Condition::ready) {
-        next.models.push_back(config_.model);
+        next.models.push_back(model_plan_.loaded_name());
         next.slots_total = engine_.ready.slots;
         next.slots_free = slots_free();
         next.context_tokens = engine_.ready.context_tokens;
@@ -133,6 +140,7 @@ void AgentCore::announce(Now now, bool always, Effects& effects) {
         next.image_input = engine_.ready.image_input;
     }
     next.tokens_per_second = tokens_per_second_;
+    next.membership = membership_;
     const bool news = next.reason != announced_.reason || next.slots_free != announced_.slots_free;
     if (!news && !always)
         return;

@@ -4,15 +4,24 @@
 // the other; the shell (agent.hpp) turns callbacks of edges into events and effects into calls.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/result.hpp"
 #include "base/time.hpp"
 #include "core/core.hpp"
 #include "engine/engine.hpp"
+#include "wire/cell.hpp"
 
 namespace idlewatt::agent {
+
+// How long a car's credentials hold.
+struct CredentialsLife {
+    base::WallTime issued_at;
+    base::WallTime expires_at;
+};
 
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -48,11 +57,34 @@ struct StreamEnded {
 struct BusChanged {
     bool connected = false;
 };
+// The coordinator wants this car to ask for its assignment.
+struct Poked {};
+// The answer to AskAssignment; nullopt: there was none.
+struct Assigned {
+    std::optional<core::Assignment> assignment;
+};
+// What a former life was assigned.
+struct Remembered {
+    core::Assignment assignment;
+};
+struct ModelFetched {
+    std::string sha256;
+    std::string path;
+};
+struct ModelFetchFailed {
+    std::string sha256;
+    base::Error error;
+};
+// The answer to AskRenewal: the next credentials are on the disk; nullopt: there are none.
+struct Renewed {
+    std::optional<wire::Renewal> renewal;
+};
 struct Tick {};         // every tick_period
 struct Terminating {};  // the process was asked to end: hand over everything now
 
 using Event = std::variant<SignalRead, EngineChanged, EngineGone, Heard, WorkDecoded, PieceMade,
-                           EmbeddingMade, StreamEnded, BusChanged, Tick, Terminating>;
+                           EmbeddingMade, StreamEnded, BusChanged, Poked, Assigned, Remembered,
+                           ModelFetched, ModelFetchFailed, Renewed, Tick, Terminating>;
 
 // ── effects ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,9 +131,33 @@ struct ReportVerdict {
     core::Reason announced;
 };
 
+// What the coordinator wants this car to hold: answered by Assigned.
+struct AskAssignment {};
+struct KeepAssignment {
+    core::Assignment assignment;
+};
+// Answered by ModelFetched or ModelFetchFailed, unless StopFetch comes first.
+struct FetchModel {
+    core::Model model;
+    std::string url;
+    // The model that was in use is not needed any more, so its room may be taken.
+    bool drop_old = false;
+};
+struct StopFetch {};
+// Before StartEngine: what it loads from now on.
+struct UseModel {
+    std::string sha256;
+    engine::ModelFile file;
+};
+// Answered by Renewed.
+struct AskRenewal {};
+// Begin to use the renewed credentials.
+struct Reauthenticate {};
+
 using Effect =
     std::variant<StartEngine, KillEngine, DecodeWork, Generate, CancelStream, PauseStream, Say,
-                 Announce, KeepDraft, CloseReceipt, ReportRecall, ReportVerdict>;
+                 Announce, KeepDraft, CloseReceipt, ReportRecall, ReportVerdict, AskAssignment,
+                 KeepAssignment, FetchModel, StopFetch, UseModel, AskRenewal, Reauthenticate>;
 using Effects = std::vector<Effect>;
 
 }  // namespace idlewatt::agent
