@@ -6,7 +6,10 @@
 #include <ctime>
 #include <utility>
 
+#include "base/assert.hpp"
+#include "base/loopback.hpp"
 #include "http/connection.hpp"
+#include "http/refusal.hpp"
 #include "http/server_state.hpp"
 
 namespace idlewatt::http {
@@ -34,6 +37,18 @@ public:
     void respond(RequestId request, Response response) override {
         if (const auto connection = state_->find(request)) {
             connection->respond(std::move(response));
+        }
+    }
+    void respond_file(RequestId request, Response head, FilePart part) override {
+        IDLEWATT_ASSERT(part.file != nullptr && part.offset <= part.file->bytes() &&
+                        part.bytes <= part.file->bytes() - part.offset);
+        if (const auto connection = state_->find(request)) {
+            connection->respond_file(std::move(head), std::move(part));
+        }
+    }
+    void consume_body(RequestId request, std::size_t bytes) override {
+        if (const auto connection = state_->find(request)) {
+            connection->consume_body(bytes);
         }
     }
     void begin(RequestId request, Response response) override {
@@ -64,7 +79,41 @@ private:
 }  // namespace
 
 ServerState::ServerState(base::AsioLoop& loop, const ListenOptions& options)
-    : loop_(loop), options_(options), acceptor_(loop.context()), scratch_(scratch_bytes) {}
+    : loop_(loop),
+      options_(options),
+      prng_(static_cast<std::uint64_t>(loop.wall_now().us)),
+      acceptor_(loop.context()),
+      scratch_(scratch_bytes) {}
+
+base::Result<void> ServerState::load_certificate() {
+    if (options_.certificate_file.empty() != options_.key_file.empty()) {
+        return base::fail(base::ErrorKind::bad_input,
+                          "TLS needs a certificate and its key: name both files or neither");
+    }
+    if (!options_.certificate_file.empty()) {
+        auto context = TlsContext::for_server(options_.certificate_file, options_.key_file);
+        if (!context) {
+            return tl::unexpected(context.error());
+        }
+        tls_ = std::move(*context);
+        return {};
+    }
+    if (options_.allow_plaintext || base::is_loopback(options_.address)) {
+        return {};
+    }
+    return base::fail(base::ErrorKind::bad_input,
+                      "will not listen on " + options_.address +
+                          " without TLS: others could read keys and prompts. Name a certificate "
+                          "and its key, listen on 127.0.0.1, or allow plain text explicitly");
+}
+
+std::unique_ptr<Channel> ServerState::make_channel(int socket) const {
+    return tls_ ? tls_->accept(socket) : plain_channel(socket);
+}
+
+Response ServerState::refusal(int status) {
+    return http::refusal(status, request_id(prng_));
+}
 
 base::Result<std::uint16_t> ServerState::open() {
     error_code ec;
@@ -73,6 +122,10 @@ base::Result<std::uint16_t> ServerState::open() {
         return base::fail(base::ErrorKind::bad_input,
                           "cannot listen on '" + options_.address +
                               "': expected a numeric address such as 127.0.0.1 or ::1");
+    }
+    const auto certificate = load_certificate();
+    if (!certificate) {
+        return tl::unexpected(certificate.error());
     }
     const tcp::endpoint endpoint(address, options_.port);
     acceptor_.open(endpoint.protocol(), ec);

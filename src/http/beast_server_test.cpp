@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "http/beast_fixture_test.hpp"
+#include "http/certificate_test.hpp"
 #include "http/client.hpp"
 #include "http/server_harness_test.hpp"
 
@@ -18,7 +19,16 @@ namespace {
 
 class BeastHarness final : public Harness {
 public:
-    BeastHarness() { allow_many_descriptors(); }
+    explicit BeastHarness(bool tls) {
+        allow_many_descriptors();
+        ListenOptions options;
+        if (tls) {
+            certificate_ = std::make_unique<TestCertificate>();
+            options.certificate_file = certificate_->certificate_file();
+            options.key_file = certificate_->key_file();
+        }
+        listening_ = std::move(listen(loop_, options).value());
+    }
     Server& server() override { return *listening_.server; }
     void destroy_server() override { listening_.server.reset(); }
     std::shared_ptr<Seen> send(std::string method, std::string target, Headers headers,
@@ -26,7 +36,9 @@ public:
         auto seen = std::make_shared<Seen>();
         seen->number = exchanges_.size();
         Call request;
-        request.url = "http://127.0.0.1:" + std::to_string(listening_.port) + target;
+        request.url = certificate_ ? "https" : "http";
+        request.url += "://127.0.0.1:" + std::to_string(listening_.port) + target;
+        request.ca_file = certificate_ ? certificate_->certificate_file() : "";
         request.method = std::move(method);
         request.headers = std::move(headers);
         request.body = std::move(body);
@@ -52,14 +64,19 @@ public:
 
 private:
     base::AsioLoop loop_;
-    Listening listening_ = std::move(listen(loop_, {}).value());
+    std::unique_ptr<TestCertificate> certificate_;
+    Listening listening_;
     std::vector<std::unique_ptr<Exchange>> exchanges_;
 };
 
 }  // namespace
 
 std::unique_ptr<Harness> make_beast_harness() {
-    return std::make_unique<BeastHarness>();
+    return std::make_unique<BeastHarness>(false);
+}
+
+std::unique_ptr<Harness> make_tls_harness() {
+    return std::make_unique<BeastHarness>(true);
 }
 
 namespace {

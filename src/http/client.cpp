@@ -2,18 +2,20 @@
 // Copyright The Idlewatt Authors
 #include "http/client.hpp"
 
+#include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <optional>
 #include <utility>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 
+#include "http/channel.hpp"
 #include "http/message_parser.hpp"
+#include "http/place.hpp"
 
 namespace idlewatt::http {
 
@@ -24,69 +26,9 @@ using boost::system::error_code;
 
 // call_and_wait keeps the whole answer.
 constexpr std::size_t answer_bytes_max = 256 * 1024 * 1024;
-
-struct Place {
-    std::string host;
-    std::uint16_t port = 80;
-    std::string authority;
-    std::string target;
-};
-
-base::Result<Place> parse_url(const std::string& url) {
-    constexpr std::string_view scheme = "http://";
-    const auto bad = [&](std::string_view why) {
-        return base::fail(base::ErrorKind::bad_input, "'" + url + "' is no address of a server (" +
-                                                          std::string(why) +
-                                                          "). Expected http://host:port/path.");
-    };
-    if (!url.starts_with(scheme)) {
-        return bad("it does not start with http://");
-    }
-    for (const char c : url) {
-        if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F) {
-            return bad("it holds a blank or a control character");
-        }
-    }
-    Place place;
-    const std::size_t path = std::min(url.find_first_of("/?#", scheme.size()), url.size());
-    place.authority = url.substr(scheme.size(), path - scheme.size());
-    place.target = url.substr(path, url.find('#', path) - path);
-    if (!place.target.starts_with('/')) {
-        place.target.insert(0, "/");
-    }
-    std::string_view rest = place.authority;
-    const std::size_t bracket = rest.starts_with('[') ? rest.find(']') : std::string_view::npos;
-    const std::size_t colon = rest.find(':', bracket == std::string_view::npos ? 0 : bracket);
-    place.host = rest.substr(0, colon);
-    if (bracket != std::string_view::npos) {
-        place.host = rest.substr(1, bracket - 1);
-    }
-    if (colon != std::string_view::npos) {
-        rest.remove_prefix(colon + 1);
-        const auto [end, ec] = std::from_chars(rest.data(), rest.data() + rest.size(), place.port);
-        if (ec != std::errc() || end != rest.data() + rest.size() || place.port == 0) {
-            return bad("the port is not a number from 1 to 65535");
-        }
-    }
-    if (place.host.empty()) {
-        return bad("it names no host");
-    }
-    return place;
-}
-
-std::string request_head(const Call& call, const Place& place) {
-    std::string head = call.method + " " + place.target + " HTTP/1.1\r\nhost: " + place.authority +
-                       "\r\nconnection: close\r\n";
-    for (const auto& [name, value] : call.headers) {
-        if (name != "content-length" && name != "connection" && name != "host") {
-            head += name + ": " + value + "\r\n";
-        }
-    }
-    if (!call.body.empty() || (call.method != "GET" && call.method != "HEAD")) {
-        head += "content-length: " + std::to_string(call.body.size()) + "\r\n";
-    }
-    return head + "\r\n";
-}
+constexpr std::size_t read_bytes = 32 * 1024;
+// So many reads or writes before others have their turn.
+constexpr int moves_in_a_row = 8;
 
 class CallState final : public std::enable_shared_from_this<CallState> {
 public:
@@ -101,13 +43,21 @@ public:
 
     void start();
     void hang_up();
+    void set_paused(bool paused);
 
 private:
+    base::Result<void> prepare();
     void connect(const std::vector<tcp::endpoint>& endpoints);
     void exchange();
-    void read();
-    void on_read(const error_code& ec, std::size_t count);
-    bool deliver();
+    void wait_readable();
+    void wait_writable();
+    void read_some();
+    [[nodiscard]] bool take_in();
+    void send_some();
+    [[nodiscard]] bool next_part();
+    [[nodiscard]] bool deliver();
+    void on_end_of_input(bool clean);
+    void moved() { last_moved_ = loop_.now(); }
     void wait(base::Instant deadline);
     void finish(base::Result<void> result);
     void fail(base::ErrorKind kind, const std::string& what);
@@ -116,27 +66,49 @@ private:
     Call call_;
     std::shared_ptr<const CallHandler> handler_;  // null: ended or hung up
     tcp::socket socket_;
+    std::shared_ptr<const TlsContext> tls_;  // null: plain
+    std::unique_ptr<Channel> channel_;       // once connected
     boost::asio::steady_timer timer_;
     tcp::resolver resolver_;
     ResponseParser parser_;
     Place place_;
-    std::string head_;
+    std::string out_;  // to be sent, from out_offset_: the head, then the body or parts of the file
+    std::size_t out_offset_ = 0;
+    bool out_is_body_ = false;
+    std::uint64_t sent_body_bytes_ = 0;
     std::string left_;  // received, not yet parsed
-    std::array<char, 8 * 1024> buffer_{};
-    base::Instant last_received_;
-    bool connected_ = false;
+    base::Instant last_moved_;
     bool head_delivered_ = false;
+    bool paused_ = false;
+    bool waits_readable_ = false;
+    bool waits_writable_ = false;
+    bool sending_failed_ = false;
 };
 
-void CallState::start() {
+base::Result<void> CallState::prepare() {
     auto place = parse_url(call_.url);
     if (!place) {
-        loop_.post([self = shared_from_this(), error = place.error()] {
+        return tl::unexpected(place.error());
+    }
+    place_ = std::move(*place);
+    if (place_.tls) {
+        auto context = TlsContext::for_client(call_.ca_file);
+        if (!context) {
+            return tl::unexpected(context.error());
+        }
+        tls_ = std::move(*context);
+    }
+    return {};
+}
+
+void CallState::start() {
+    const auto prepared = prepare();
+    if (!prepared) {
+        loop_.post([self = shared_from_this(), error = prepared.error()] {
             self->finish(tl::unexpected(error));
         });
         return;
     }
-    place_ = std::move(*place);
     wait(loop_.now() + call_.connect_timeout);
     error_code ec;
     const auto address = boost::asio::ip::make_address(place_.host, ec);
@@ -176,58 +148,166 @@ void CallState::connect(const std::vector<tcp::endpoint>& endpoints) {
 // Reads at once: a server may answer, and refuse, before it has seen the whole body. A failure to
 // send is left to the reading side, which finds that answer or the end.
 void CallState::exchange() {
-    connected_ = true;
-    last_received_ = loop_.now();
+    moved();
     if (call_.silence_timeout.ns > 0) {
-        wait(last_received_ + call_.silence_timeout);
+        wait(last_moved_ + call_.silence_timeout);
     } else {
         timer_.cancel();
     }
     error_code ignored;
+    socket_.non_blocking(true, ignored);
     socket_.set_option(tcp::no_delay(true), ignored);
-    head_ = request_head(call_, place_);
-    const std::array parts{boost::asio::buffer(std::as_const(head_)),
-                           boost::asio::buffer(std::as_const(call_.body))};
-    boost::asio::async_write(socket_, parts,
-                             [self = shared_from_this()](const error_code&, std::size_t) {});
-    read();
+    const int handle = socket_.native_handle();
+    channel_ = tls_ ? tls_->connect(handle, place_.host) : plain_channel(handle);
+    out_ = request_head(call_, place_);
+    send_some();
+    wait_readable();
 }
 
-void CallState::read() {
-    socket_.async_read_some(boost::asio::buffer(buffer_),
-                            [self = shared_from_this()](const error_code& ec, std::size_t count) {
-                                if (self->handler_) {
-                                    self->on_read(ec, count);
-                                }
-                            });
-}
+// ── sending ─────────────────────────────────────────────────────────────────────────────────────
 
-void CallState::on_read(const error_code& ec, std::size_t count) {
-    if (ec) {
-        const bool whole = ec == boost::asio::error::eof && parser_.finish();
-        if (whole) {
-            finish({});
-        } else {
-            fail(base::ErrorKind::unavailable,
-                 "the answer broke off: " + (ec == boost::asio::error::eof
-                                                 ? std::string("the connection was closed")
-                                                 : ec.message()));
-        }
+void CallState::wait_writable() {
+    if (std::exchange(waits_writable_, true)) {
         return;
     }
-    last_received_ = loop_.now();
-    left_.append(buffer_.data(), count);
+    socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const error_code&) {
+        self->waits_writable_ = false;
+        if (self->handler_) {
+            self->send_some();
+        }
+    });
+}
+
+// The next thing to send into out_; false when there is none.
+bool CallState::next_part() {
+    out_offset_ = 0;
+    out_is_body_ = true;
+    FilePart& file = call_.body_file;
+    if (!file.file) {
+        out_ = std::exchange(call_.body, {});
+        return !out_.empty();
+    }
+    out_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(file.bytes, file_part_bytes)));
+    if (file.file->read(file.offset, out_.data(), out_.size()) != out_.size()) {
+        // Only a broken request tells the server that it has not got all.
+        fail(base::ErrorKind::io, "the file that is being sent has become shorter");
+        return false;
+    }
+    file.offset += out_.size();
+    file.bytes -= out_.size();
+    return !out_.empty();
+}
+
+void CallState::send_some() {
+    const std::uint64_t before = sent_body_bytes_;
+    for (int i = 0; !sending_failed_; ++i) {
+        if (out_offset_ == out_.size() && !next_part()) {
+            out_ = {};
+            break;
+        }
+        if (i == moves_in_a_row) {
+            wait_writable();
+            break;
+        }
+        const IoResult result =
+            channel_->write(out_.data() + out_offset_, out_.size() - out_offset_);
+        if (result.state == IoState::wants_write) {
+            wait_writable();
+            break;
+        }
+        if (result.state == IoState::wants_read) {
+            break;  // reading goes on with it
+        }
+        if (result.state != IoState::moved) {
+            sending_failed_ = true;
+            break;
+        }
+        out_offset_ += result.bytes;
+        sent_body_bytes_ += out_is_body_ ? result.bytes : 0;
+        moved();
+    }
+    const auto handler = handler_;
+    if (handler && handler->on_sent && sent_body_bytes_ > before) {
+        handler->on_sent(sent_body_bytes_);
+    }
+}
+
+// ── receiving ───────────────────────────────────────────────────────────────────────────────────
+
+void CallState::wait_readable() {
+    if (paused_ || waits_readable_ || !handler_) {
+        return;
+    }
+    waits_readable_ = true;
+    auto on_ready = [self = shared_from_this()](const error_code&) {
+        self->waits_readable_ = false;
+        if (self->handler_) {
+            self->read_some();
+        }
+    };
+    // What came before a pause may be all that comes.
+    if (channel_->holds_input() || parser_.done()) {
+        boost::asio::post(socket_.get_executor(),
+                          [on_ready = std::move(on_ready)] { on_ready(error_code{}); });
+        return;
+    }
+    socket_.async_wait(tcp::socket::wait_read, std::move(on_ready));
+}
+
+void CallState::read_some() {
+    std::array<char, read_bytes> buffer{};
+    for (int i = 0; i < moves_in_a_row && !paused_; ++i) {
+        if (parser_.done()) {
+            finish({});
+            return;
+        }
+        const IoResult result = channel_->read(buffer.data(), buffer.size());
+        if (result.state == IoState::wants_read) {
+            break;
+        }
+        if (result.state == IoState::wants_write) {
+            wait_writable();
+            break;
+        }
+        if (result.state != IoState::moved) {
+            on_end_of_input(result.state == IoState::ended);
+            return;
+        }
+        moved();
+        left_.append(buffer.data(), result.bytes);
+        if (!take_in()) {
+            return;
+        }
+    }
+    if (out_offset_ < out_.size() && !waits_writable_) {
+        send_some();  // a TLS handshake has gone on
+    }
+    wait_readable();
+}
+
+// False when the call has ended.
+bool CallState::take_in() {
     const ResponseParser::Progress progress = parser_.feed(left_);
     left_.erase(0, progress.taken);
     if (!deliver()) {
-        return;
+        return false;
     }
     if (progress.broken) {
         fail(base::ErrorKind::bad_input, "the answer is not well-formed HTTP/1.1");
-    } else if (parser_.done()) {
+        return false;
+    }
+    return true;
+}
+
+void CallState::on_end_of_input(bool clean) {
+    if (clean && parser_.finish()) {
         finish({});
+    } else if (clean) {
+        fail(base::ErrorKind::unavailable, "the answer broke off: the connection was closed");
+    } else if (channel_->failure().kind == base::ErrorKind::denied) {
+        fail(base::ErrorKind::denied, channel_->failure().message);
     } else {
-        read();
+        fail(base::ErrorKind::unavailable, "the answer broke off: " + channel_->failure().message);
     }
 }
 
@@ -247,18 +327,32 @@ bool CallState::deliver() {
     return handler_ != nullptr;
 }
 
+void CallState::set_paused(bool paused) {
+    if (!handler_ || paused_ == paused) {
+        return;
+    }
+    paused_ = paused;
+    moved();
+    if (!paused_ && channel_) {
+        wait_readable();
+    }
+}
+
+// ── the end ─────────────────────────────────────────────────────────────────────────────────────
+
 void CallState::wait(base::Instant deadline) {
     timer_.expires_after(std::chrono::nanoseconds((deadline - loop_.now()).ns));
     timer_.async_wait([self = shared_from_this()](const error_code& ec) {
         if (ec || !self->handler_) {
             return;
         }
-        if (!self->connected_) {
+        if (!self->channel_) {
             self->fail(base::ErrorKind::unavailable, "no connection within the time given");
             return;
         }
-        // Bytes came meanwhile: the timer is moved here, not at each of them.
-        const base::Instant next = self->last_received_ + self->call_.silence_timeout;
+        // Bytes moved meanwhile: the timer is set again here, not at each of them.
+        const base::Instant from = self->paused_ ? self->loop_.now() : self->last_moved_;
+        const base::Instant next = from + self->call_.silence_timeout;
         if (self->loop_.now() < next) {
             self->wait(next);
         } else {
@@ -283,6 +377,9 @@ void CallState::fail(base::ErrorKind kind, const std::string& what) {
 void CallState::hang_up() {
     handler_.reset();
     error_code ignored;
+    if (channel_) {
+        channel_->end_sending();
+    }
     socket_.close(ignored);
     resolver_.cancel();
     timer_.cancel();
@@ -292,6 +389,8 @@ class HttpExchange final : public Exchange {
 public:
     explicit HttpExchange(std::shared_ptr<CallState> state) : state_(std::move(state)) {}
     ~HttpExchange() override { state_->hang_up(); }
+    void pause() override { state_->set_paused(true); }
+    void resume() override { state_->set_paused(false); }
 
 private:
     std::shared_ptr<CallState> state_;

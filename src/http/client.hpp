@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// A small HTTP client for our own commands and demo traffic, over TCP to a gateway. Plain http
-// only; one connection per request.
+// A small HTTP/1.1 client for our own roles and commands: http and https, one connection per
+// request. It follows no redirect: a 3xx is an answer like others.
+//
+// Threads: the loop's. Callbacks run in tasks of the loop, never inside a call, and may destroy the
+// exchange. Errors at the end: bad_input (the address, a file, an answer that is not HTTP),
+// not_found (no such host), denied (the server's certificate is not trusted), unavailable (not
+// reached, broken off, timed out), limit_exceeded, io (a file of ours).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/asio_loop.hpp"
@@ -15,31 +22,49 @@
 namespace idlewatt::http {
 
 struct Call {
-    std::string url;  // http://host:port/path
+    std::string url;  // http://host:port/path or https://…
     std::string method = "GET";
     Headers headers;
     std::string body;
     base::Duration connect_timeout = base::seconds(5);
-    // From the last byte received; 0: none.
+    // From the last byte received or taken; 0: none. A pause does not count.
     base::Duration silence_timeout = base::seconds(60);
+
+    // Instead of body: sent from the file, in bounded memory.
+    FilePart body_file{};
+    // Sent as "authorization: Bearer …"; never in a message or a log.
+    std::string bearer_token{};
+    // https: PEM file of those who may have signed the server's certificate. Empty: the system's.
+    std::string ca_file{};
+    // Asks for these bytes (Range). The server may answer 200 with all of them instead of 206.
+    struct Range {
+        std::uint64_t offset = 0;
+        std::uint64_t bytes = 0;  // 0: to the end
+    };
+    std::optional<Range> range{};
 };
 
 struct CallHandler {
     std::function<void(int status, const Headers&)> on_head;
     std::function<void(std::string_view bytes)> on_body;
-    // Exactly once. Error: not reached, broken off, timed out.
+    // Exactly once.
     std::function<void(base::Result<void>)> on_end;
+    // How much of the request's body is with the kernel; for progress bars.
+    std::function<void(std::uint64_t sent_bytes)> on_sent{};
 };
 
 // Destroying it hangs up without a further callback.
 class Exchange {
 public:
     virtual ~Exchange() = default;
+    // Back-pressure: while paused nothing is read and no callback comes, but for on_sent.
+    virtual void pause() = 0;
+    virtual void resume() = 0;
 };
 
 [[nodiscard]] std::unique_ptr<Exchange> call(base::AsioLoop& loop, Call call, CallHandler handler);
 
-// Runs the loop until the answer is whole; for commands.
+// Runs the loop until the answer is whole; for commands. Answers are at most 256 MiB.
 [[nodiscard]] base::Result<Response> call_and_wait(base::AsioLoop& loop, Call call);
 
 }  // namespace idlewatt::http

@@ -4,15 +4,21 @@
 // loop, in order. An exchange stays in the table until both sides have had their last word.
 #include "http/memory_server.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
 
+#include "base/assert.hpp"
+#include "base/prng.hpp"
 #include "http/refusal.hpp"
 
 namespace idlewatt::http {
 
 namespace {
+
+// Of a claimed body, handed over at a time.
+constexpr std::size_t body_part_bytes = 64 * 1024;
 
 enum class Answer { none, streaming, stream_ended, whole, broken };
 
@@ -25,8 +31,15 @@ struct Exchange {
     Answer answer = Answer::none;
     std::optional<Response> head;  // not yet with the client; its body is in `waiting`
     std::string waiting;           // body bytes not yet with the client
+    FilePart file;                 // goes to the client behind `waiting`; bytes: what is left
     std::uint64_t given_bytes = 0;
     std::uint64_t written_bytes = 0;
+    // Of a claimed body.
+    std::string upload;
+    std::size_t upload_given = 0;
+    std::size_t unconsumed_bytes = 0;
+    bool uploading = false;
+    bool upload_posted = false;
 };
 
 }  // namespace
@@ -62,12 +75,22 @@ struct MemoryServer::Implementation : std::enable_shared_from_this<Implementatio
         }
     }
 
+    void post_upload(RequestId id, Exchange& exchange) {
+        if (exchange.uploading && !exchange.upload_posted &&
+            exchange.unconsumed_bytes < body_window_bytes) {
+            exchange.upload_posted = true;
+            post(id, &Implementation::upload);
+        }
+    }
+
     void answer_whole(RequestId id, Exchange& exchange, Response response) {
         exchange.answer = Answer::whole;
         start(id, exchange, std::move(response));
     }
 
     void start(RequestId id, Exchange& exchange, Response response) {
+        exchange.uploading = false;
+        exchange.upload = {};
         if (!exchange.head_request) {
             exchange.waiting = std::move(response.body);
         }
@@ -76,7 +99,10 @@ struct MemoryServer::Implementation : std::enable_shared_from_this<Implementatio
     }
 
     void arrive(RequestId id, Request request);
+    void upload(RequestId id);
     void deliver(RequestId id);
+    // The next part of the file, if there is one. False: the file has become shorter.
+    static bool read_file(Exchange& exchange);
     void report_written(RequestId id);
     void report_gone(RequestId id);
 
@@ -84,6 +110,7 @@ struct MemoryServer::Implementation : std::enable_shared_from_this<Implementatio
     std::shared_ptr<const Handler> handler;
     std::map<RequestId, Exchange> exchanges;
     std::uint64_t next_id = 1;
+    base::Prng prng{1};  // of request ids
 };
 
 void MemoryServer::Implementation::arrive(RequestId id, Request request) {
@@ -91,17 +118,65 @@ void MemoryServer::Implementation::arrive(RequestId id, Request request) {
     if (exchange == nullptr) {
         return;
     }
-    int refused = refused_for_size(request);
-    if (exchanges.size() > connections_max || !handler || !handler->on_request) {
+    const auto kept = handler;
+    std::uint64_t claimed = 0;
+    if (kept && kept->body_bytes_allowed && !request.body.empty()) {
+        std::string body = std::exchange(request.body, {});
+        request.headers.try_emplace("content-length", std::to_string(body.size()));
+        claimed = kept->body_bytes_allowed(request);
+        request.body = std::move(body);
+    }
+    int refused = refused_for_size(request, claimed > 0 ? claimed : body_bytes_max);
+    if (exchanges.size() > connections_max || !kept || !kept->on_request) {
         refused = 503;
     }
     if (refused != 0) {
-        answer_whole(id, *exchange, refusal(refused));
+        answer_whole(id, *exchange, refusal(refused, request_id(prng)));
         return;
     }
     exchange->with_handler = true;
-    const auto kept = handler;
+    if (claimed > 0) {
+        exchange->upload = std::exchange(request.body, {});
+        exchange->uploading = true;
+        request.body_follows = true;
+        post_upload(id, *exchange);
+    }
     kept->on_request(std::move(request));
+}
+
+// One part a task, so that others have their turn.
+void MemoryServer::Implementation::upload(RequestId id) {
+    Exchange* exchange = find(id);
+    if (exchange == nullptr || !exchange->client) {
+        return;
+    }
+    exchange->upload_posted = false;
+    if (!exchange->uploading) {
+        return;
+    }
+    const std::size_t count =
+        std::min({body_part_bytes, exchange->upload.size() - exchange->upload_given,
+                  body_window_bytes - std::min(body_window_bytes, exchange->unconsumed_bytes)});
+    std::string part = exchange->upload.substr(exchange->upload_given, count);
+    exchange->upload_given += count;
+    exchange->unconsumed_bytes += count;
+    const bool whole = exchange->upload_given == exchange->upload.size();
+    if (whole) {
+        exchange->upload = {};
+        exchange->uploading = false;
+    } else {
+        post_upload(id, *exchange);
+    }
+    const auto self = shared_from_this();
+    const auto kept = handler;
+    if (!part.empty() && kept->on_body) {
+        kept->on_body(id, std::move(part));
+    }
+    exchange = find(id);
+    if (whole && handler && exchange != nullptr && exchange->client &&
+        exchange->answer == Answer::none && kept->on_body_end) {
+        kept->on_body_end(id);
+    }
 }
 
 // Every callback may hang up, stop reading or destroy the server: look again after each.
@@ -124,6 +199,9 @@ void MemoryServer::Implementation::deliver(RequestId id) {
             client->on_head(head.status, head.headers);
         }
     }
+    if (goes_on() && exchange->waiting.empty() && !read_file(*exchange)) {
+        exchange->answer = Answer::broken;
+    }
     if (goes_on() && !exchange->waiting.empty()) {
         const std::string bytes = std::exchange(exchange->waiting, {});
         if (client->on_body) {
@@ -134,6 +212,10 @@ void MemoryServer::Implementation::deliver(RequestId id) {
         return;
     }
     report_written(id);
+    if (goes_on() && exchange->file.bytes > 0) {
+        post_delivery(id, *exchange);
+        return;
+    }
     if (!goes_on() || exchange->head || !exchange->waiting.empty() ||
         exchange->answer == Answer::none || exchange->answer == Answer::streaming) {
         return;
@@ -143,6 +225,21 @@ void MemoryServer::Implementation::deliver(RequestId id) {
     if (client->on_end) {
         client->on_end(complete);
     }
+}
+
+bool MemoryServer::Implementation::read_file(Exchange& exchange) {
+    FilePart& part = exchange.file;
+    const auto count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(part.bytes, file_part_bytes));
+    exchange.waiting.resize(count);
+    if (count > 0 && part.file->read(part.offset, exchange.waiting.data(), count) != count) {
+        part = {};
+        exchange.waiting.clear();
+        return false;
+    }
+    part.offset += count;
+    part.bytes -= count;
+    return true;
 }
 
 void MemoryServer::Implementation::report_written(RequestId id) {
@@ -208,6 +305,9 @@ void MemoryServer::hang_up(RequestId request) {
     }
     exchange->client.reset();
     exchange->waiting.clear();
+    exchange->file = {};
+    exchange->upload = {};
+    exchange->uploading = false;
     if (!exchange->with_handler || exchange->answer == Answer::whole ||
         exchange->answer == Answer::broken) {
         impl_->exchanges.erase(request);
@@ -237,6 +337,34 @@ void MemoryServer::respond(RequestId request, Response response) {
         return;
     }
     impl_->answer_whole(request, *exchange, std::move(response));
+}
+
+void MemoryServer::respond_file(RequestId request, Response head, FilePart part) {
+    IDLEWATT_ASSERT(part.file != nullptr && part.offset <= part.file->bytes() &&
+                    part.bytes <= part.file->bytes() - part.offset);
+    Exchange* exchange = impl_->answerable(request, Answer::none);
+    if (exchange == nullptr) {
+        return;
+    }
+    if (!exchange->client) {
+        impl_->exchanges.erase(request);
+        return;
+    }
+    head.body.clear();
+    head.headers["content-length"] = std::to_string(part.bytes);
+    if (!exchange->head_request) {
+        exchange->file = std::move(part);
+    }
+    impl_->answer_whole(request, *exchange, std::move(head));
+}
+
+void MemoryServer::consume_body(RequestId request, std::size_t bytes) {
+    Exchange* exchange = impl_->find(request);
+    if (exchange == nullptr || !exchange->with_handler) {
+        return;
+    }
+    exchange->unconsumed_bytes -= std::min(bytes, exchange->unconsumed_bytes);
+    impl_->post_upload(request, *exchange);
 }
 
 void MemoryServer::begin(RequestId request, Response response) {
@@ -277,6 +405,8 @@ void MemoryServer::abort(RequestId request) {  // tidy: allow(exit) a member of 
         return;
     }
     exchange->answer = Answer::broken;
+    exchange->uploading = false;
+    exchange->upload = {};
     impl_->post_delivery(request, *exchange);
 }
 

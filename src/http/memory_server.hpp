@@ -38,6 +38,8 @@ public:
 
     void set_handler(Handler handler) override;
     void respond(RequestId request, Response response) override;
+    void respond_file(RequestId request, Response head, FilePart part) override;
+    void consume_body(RequestId request, std::size_t bytes) override;
     void begin(RequestId request, Response response) override;
     void write(RequestId request, std::string bytes) override;
     void end(RequestId request) override;

@@ -41,9 +41,9 @@ error_code stopped() {
 
 struct RequestParser::Implementation final : beast::http::basic_parser<true> {
     Implementation() {
-        eager(true);
+        eager(false);
         header_limit(static_cast<std::uint32_t>(header_bytes_max));
-        body_limit(body_bytes_max);
+        body_limit(boost::none);  // until limit_body()
     }
 
     void refuse(int status, error_code& ec) {
@@ -114,6 +114,8 @@ RequestParser::Progress RequestParser::feed(std::string_view bytes) {
         progress.taken += taken;
         if (in_head && !impl_->is_header_done()) {
             impl_->head_bytes += taken;
+        } else if (in_head && !ec) {
+            return progress;
         }
     }
     if (ec && ec != beast::http::error::need_more) {
@@ -137,6 +139,23 @@ bool RequestParser::done() const {
 }
 std::size_t RequestParser::body_bytes() const {
     return impl_->request.body.size();
+}
+
+bool RequestParser::head_done() const {
+    return impl_->is_header_done();
+}
+const Request& RequestParser::head() const {
+    return impl_->request;
+}
+
+int RequestParser::limit_body(std::uint64_t bytes) {
+    impl_->body_limit(bytes);
+    const MaybeLength length = impl_->content_length();
+    return length && *length > bytes ? 413 : 0;
+}
+
+std::string RequestParser::take_body() {
+    return std::exchange(impl_->request.body, {});
 }
 
 bool RequestParser::take_expectation() {

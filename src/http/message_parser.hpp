@@ -26,10 +26,19 @@ public:
     RequestParser();
     ~RequestParser();
 
+    // Stops behind the head, so that limit_body() may be called before any of the body is taken.
     [[nodiscard]] Progress feed(std::string_view bytes);
 
     [[nodiscard]] bool done() const;
     [[nodiscard]] std::size_t body_bytes() const;
+
+    [[nodiscard]] bool head_done() const;
+    // When the head is done. Without a body the request is done, too.
+    [[nodiscard]] const Request& head() const;
+    // A status to refuse with when the body is known to be larger, else 0.
+    [[nodiscard]] int limit_body(std::uint64_t bytes);
+    // What came since the last time.
+    [[nodiscard]] std::string take_body();
     // Once: true when the client waits for "100 Continue" before it sends the body.
     [[nodiscard]] bool take_expectation();
 

@@ -16,8 +16,8 @@ std::string refusal_text(int status) {
             return "The request did not arrive within " +
                    std::to_string(read_timeout.whole_milliseconds() / 1000) + " s.";
         case 413:
-            return "The request body is larger than " + mib(body_bytes_max) +
-                   " MiB. Send a smaller one.";
+            return "The request body is larger than is allowed here (" + mib(body_bytes_max) +
+                   " MiB, unless the path says otherwise). Send a smaller one.";
         case 414:
             return "The request target is longer than " + kib(target_bytes_max) + " KiB.";
         case 417:
@@ -30,6 +30,24 @@ std::string refusal_text(int status) {
             return "Too many requests are open at this server. Try again shortly.";
         default:
             return std::string(reason_phrase(status));
+    }
+}
+
+struct Code {
+    std::string_view type;
+    std::string_view code;  // empty: null
+};
+
+Code code_of(int status) {
+    switch (status) {
+        case 408:
+            return {"invalid_request_error", "request_timeout"};
+        case 413:
+            return {"invalid_request_error", "request_too_large"};
+        case 503:
+            return {"service_unavailable_error", "server_is_overloaded"};
+        default:
+            return {"invalid_request_error", {}};
     }
 }
 
@@ -104,18 +122,33 @@ std::string_view reason_phrase(int status) {
     }
 }
 
-Response refusal(int status) {
+// All four keys are there, as clients want it. No text needs escaping.
+Response refusal(int status, const std::string& request_id) {
+    const Code code = code_of(status);
     Response response;
     response.status = status;
-    response.headers.emplace("content-type", "text/plain; charset=utf-8");
+    response.headers.emplace("content-type", "application/json");
+    response.headers.emplace("x-request-id", request_id);
     if (status == 503) {
         response.headers.emplace("retry-after", "1");
     }
-    response.body = refusal_text(status) + "\n";
+    response.body = "{\"error\":{\"message\":\"" + refusal_text(status) + "\",\"type\":\"";
+    response.body += std::string(code.type) + "\",\"param\":null,\"code\":";
+    response.body += code.code.empty() ? "null" : '"' + std::string(code.code) + '"';
+    response.body += "}}";
     return response;
 }
 
-int refused_for_size(const Request& request) {
+std::string request_id(base::Prng& prng) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string id = "req_";
+    for (int i = 0; i < 24; ++i) {
+        id += digits[prng.below(digits.size())];
+    }
+    return id;
+}
+
+int refused_for_size(const Request& request, std::uint64_t body_bytes_allowed) {
     if (request.target.size() > target_bytes_max) {
         return 414;
     }
@@ -126,7 +159,7 @@ int refused_for_size(const Request& request) {
     if (head_bytes > header_bytes_max) {
         return 431;
     }
-    return request.body.size() > body_bytes_max ? 413 : 0;
+    return request.body.size() > body_bytes_allowed ? 413 : 0;
 }
 
 }  // namespace idlewatt::http

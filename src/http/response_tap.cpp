@@ -62,6 +62,17 @@ public:
         inner_.respond(request, std::move(response));
     }
 
+    // Files are no answers of /v1: what is in them is not recorded.
+    void respond_file(RequestId request, Response response, FilePart part) override {
+        head(request, response);
+        close(ResponseFrame::Kind::end, request);
+        inner_.respond_file(request, std::move(response), std::move(part));
+    }
+
+    void consume_body(RequestId request, std::size_t bytes) override {
+        inner_.consume_body(request, bytes);
+    }
+
     void begin(RequestId request, Response response) override {
         head(request, response);
         inner_.begin(request, std::move(response));

@@ -93,6 +93,8 @@ public:
     void begin(RequestId, Response) override {}
     void write(RequestId, std::string) override {}
     void end(RequestId) override {}
+    void respond_file(RequestId, Response, FilePart) override {}
+    void consume_body(RequestId, std::size_t) override {}
     void abort(RequestId) override {}
 
     Handler handler_;

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "http/file_answer.hpp"
+#include "http/file_test.hpp"
 #include "http/server_harness_test.hpp"
 
 namespace idlewatt::http {
@@ -26,6 +28,16 @@ protected:
             EXPECT_GT(bytes, written_[id]);
             written_[id] = bytes;
         };
+        handler.body_bytes_allowed = [this](const Request& head) {
+            EXPECT_TRUE(head.body.empty());
+            return head.target.starts_with("/upload") ? upload_bytes_max : 0;
+        };
+        handler.on_body = [this](RequestId id, std::string part) {
+            EXPECT_FALSE(part.empty());
+            outstanding_ += part.size();
+            uploaded_[id] += part;
+        };
+        handler.on_body_end = [this](RequestId id) { whole_.push_back(id); };
         harness_->server().set_handler(std::move(handler));
     }
 
@@ -44,8 +56,13 @@ protected:
         act_ = kept;
     }
 
+    static constexpr std::uint64_t upload_bytes_max = 40 * 1024 * 1024;
+
     std::unique_ptr<Harness> harness_;
     std::function<void(const Request&)> act_;
+    std::size_t outstanding_ = 0;
+    std::map<RequestId, std::string> uploaded_;
+    std::vector<RequestId> whole_;
     std::vector<Request> requests_;
     std::vector<RequestId> gone_;
     std::map<RequestId, std::uint64_t> written_;
@@ -266,8 +283,159 @@ TEST_P(ServerConformance, AHandlerMayDestroyTheServer) {
     EXPECT_FALSE(call->complete);
 }
 
+// Larger than a gathered body may be.
+std::string long_text() {
+    std::string text;
+    for (std::uint64_t i = 0; text.size() < body_bytes_max + 3'000'000; ++i) {
+        text += std::to_string(i * 2654435761U) + "\n";
+    }
+    return text;
+}
+
+TEST_P(ServerConformance, AClaimedBodyComesInPartsAndWaitsForItsConsumer) {
+    const std::string body = long_text();
+    const auto call = harness_->send("PUT", "/upload", {}, body);
+    run_until([&] { return outstanding_ == body_window_bytes; });
+    ASSERT_EQ(requests_.size(), 1U);
+    EXPECT_TRUE(requests_[0].body_follows);
+    EXPECT_EQ(requests_[0].body, "");
+    EXPECT_EQ(requests_[0].headers["content-length"], std::to_string(body.size()));
+    settle();
+    EXPECT_EQ(outstanding_, body_window_bytes);
+    const RequestId id = requests_[0].id;
+    while (whole_.empty()) {
+        const std::size_t count = std::min<std::size_t>(outstanding_, 300'000);
+        outstanding_ -= count;
+        server().consume_body(id, count);
+        const std::size_t before = uploaded_[id].size();
+        run_until([&] { return uploaded_[id].size() > before || !whole_.empty(); });
+        ASSERT_LE(outstanding_, body_window_bytes);
+    }
+    EXPECT_TRUE(uploaded_[id] == body);
+    EXPECT_FALSE(call->ended);
+    server().respond(id, {201, {}, "kept"});
+    run_until([&] { return call->ended; });
+    EXPECT_TRUE(call->complete);
+    EXPECT_EQ(call->status, 201);
+    settle();
+    EXPECT_TRUE(gone_.empty());
+    EXPECT_EQ(whole_, std::vector<RequestId>{id});
+}
+
+TEST_P(ServerConformance, AnAnswerEndsAClaimedBody) {
+    act_ = [this](const Request& r) { server().respond(r.id, {401, {}, "who are you"}); };
+    const auto call = harness_->send("PUT", "/upload", {}, std::string(5'000'000, 'x'));
+    run_until([&] { return call->ended; });
+    EXPECT_EQ(call->status, 401);
+    EXPECT_EQ(call->body, "who are you");
+    settle();
+    EXPECT_TRUE(uploaded_.empty());
+    EXPECT_TRUE(whole_.empty());
+    EXPECT_TRUE(gone_.empty());
+}
+
+TEST_P(ServerConformance, AClaimedBodyMayBeNoLargerThanAllowed) {
+    const auto call = harness_->send("PUT", "/upload", {}, std::string(upload_bytes_max + 1, 'x'));
+    run_until([&] { return call->ended; });
+    EXPECT_EQ(call->status, 413);
+    EXPECT_TRUE(requests_.empty());
+}
+
+TEST_P(ServerConformance, ARequestWithoutABodyIsNeverClaimed) {
+    act_ = [this](const Request& r) { server().respond(r.id, {200, {}, "empty"}); };
+    const auto call = harness_->send("PUT", "/upload", {}, "");
+    run_until([&] { return call->ended; });
+    ASSERT_EQ(requests_.size(), 1U);
+    EXPECT_FALSE(requests_[0].body_follows);
+}
+
+// What is on its way comes first: until it is read TCP does not tell of the end behind it.
+TEST_P(ServerConformance, AHangUpDuringAClaimedBodyIsNoticed) {
+    const auto call = harness_->send("PUT", "/upload", {}, std::string(upload_bytes_max, 'x'));
+    run_until([&] { return outstanding_ == body_window_bytes; });
+    const RequestId id = requests_[0].id;
+    harness_->hang_up(*call);
+    run_until([&] {
+        server().consume_body(id, std::exchange(outstanding_, 0));
+        return !gone_.empty();
+    });
+    EXPECT_EQ(gone_, std::vector<RequestId>{id});
+    server().consume_body(id, body_window_bytes);
+    settle();
+    EXPECT_EQ(gone_.size(), 1U);
+    EXPECT_TRUE(whole_.empty());
+}
+
+TEST_P(ServerConformance, FilesGoOutInWholeAndInPart) {
+    const TestFile file(long_text());
+    const auto served = ServedFile::open(file.path());
+    ASSERT_TRUE(served);
+    act_ = [&](const Request& r) {
+        answer_with_file(server(), r, *served, "abc", {{"content-type", "text/x"}});
+    };
+    const auto get = [&](const std::string& method, const Headers& headers) {
+        const auto call = harness_->send(method, "/file", headers, "");
+        EXPECT_TRUE(harness_->run_until([&] { return call->ended; }));
+        EXPECT_TRUE(call->complete);
+        EXPECT_EQ(call->headers["etag"], "\"abc\"");
+        return call;
+    };
+    const std::string& text = file.text();
+    const auto whole = get("GET", {});
+    EXPECT_EQ(whole->status, 200);
+    EXPECT_EQ(whole->headers["content-type"], "text/x");
+    EXPECT_EQ(whole->headers["content-length"], std::to_string(text.size()));
+    EXPECT_TRUE(whole->body == text);
+    const auto part = get("GET", {{"range", "bytes=1000000-1999999"}});
+    EXPECT_EQ(part->status, 206);
+    EXPECT_EQ(part->headers["content-range"],
+              "bytes 1000000-1999999/" + std::to_string(text.size()));
+    EXPECT_TRUE(part->body == text.substr(1'000'000, 1'000'000));
+    const auto head = get("HEAD", {{"range", "bytes=5-"}});
+    EXPECT_EQ(head->status, 206);
+    EXPECT_EQ(head->headers["content-length"], std::to_string(text.size() - 5));
+    EXPECT_EQ(head->body, "");
+    EXPECT_EQ(get("GET", {{"range", "bytes=99999999-"}})->status, 416);
+    EXPECT_EQ(get("GET", {{"range", "bytes=5-"}, {"if-range", "\"old\""}})->status, 200);
+    EXPECT_EQ(get("GET", {{"if-none-match", "\"abc\""}})->status, 304);
+    settle();
+    EXPECT_TRUE(gone_.empty());
+    EXPECT_TRUE(written_.empty());
+}
+
+TEST_P(ServerConformance, AFileThatHasBecomeShorterBreaksTheAnswerOff) {
+    const TestFile file(long_text());
+    const auto served = ServedFile::open(file.path());
+    ASSERT_TRUE(served);
+    file.shorten(1'000'000);
+    act_ = [&](const Request& r) {
+        server().respond_file(r.id, {}, {*served, 0, (*served)->bytes()});
+    };
+    const auto call = harness_->send("GET", "/file", {}, "");
+    run_until([&] { return call->ended; });
+    EXPECT_FALSE(call->complete);
+    EXPECT_LE(call->body.size(), 1'000'000U);
+}
+
+TEST_P(ServerConformance, ARefusalIsTheApisErrorObject) {
+    const auto one = harness_->send("POST", "/", {}, std::string(body_bytes_max + 1, 'x'));
+    const auto two = harness_->send("GET", "/" + std::string(target_bytes_max, 'a'), {}, "");
+    run_until([&] { return one->ended && two->ended; });
+    EXPECT_EQ(one->headers["content-type"], "application/json");
+    EXPECT_TRUE(one->body.starts_with("{\"error\":{\"message\":\"The request body is larger"));
+    EXPECT_TRUE(
+        one->body.ends_with(",\"type\":\"invalid_request_error\",\"param\":null,"
+                            "\"code\":\"request_too_large\"}}"))
+        << one->body;
+    EXPECT_TRUE(two->body.ends_with("\"param\":null,\"code\":null}}")) << two->body;
+    EXPECT_TRUE(one->headers["x-request-id"].starts_with("req_"));
+    EXPECT_EQ(one->headers["x-request-id"].size(), 28U);
+    EXPECT_NE(one->headers["x-request-id"], two->headers["x-request-id"]);
+}
+
 INSTANTIATE_TEST_SUITE_P(Memory, ServerConformance, testing::Values(&make_memory_harness));
 INSTANTIATE_TEST_SUITE_P(Beast, ServerConformance, testing::Values(&make_beast_harness));
+INSTANTIATE_TEST_SUITE_P(Tls, ServerConformance, testing::Values(&make_tls_harness));
 
 }  // namespace
 }  // namespace idlewatt::http

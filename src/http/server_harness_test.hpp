@@ -37,5 +37,6 @@ using MakeHarness = std::unique_ptr<Harness> (*)();
 
 [[nodiscard]] std::unique_ptr<Harness> make_memory_harness();
 [[nodiscard]] std::unique_ptr<Harness> make_beast_harness();
+[[nodiscard]] std::unique_ptr<Harness> make_tls_harness();
 
 }  // namespace idlewatt::http

@@ -13,7 +13,9 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "base/asio_loop.hpp"
+#include "base/prng.hpp"
 #include "http/beast_server.hpp"
+#include "http/channel.hpp"
 
 namespace idlewatt::http {
 
@@ -29,12 +31,17 @@ public:
     ServerState(base::AsioLoop& loop, const ListenOptions& options);
 
     [[nodiscard]] base::Result<std::uint16_t> open();
+    [[nodiscard]] base::Result<void> load_certificate();
     void stop();
     [[nodiscard]] bool stopped() const { return stopped_; }
 
     // For connections.
     [[nodiscard]] base::Instant now() const { return loop_.now(); }
     [[nodiscard]] const ListenOptions& options() const { return options_; }
+    // Plain, or TLS when there is a certificate.
+    [[nodiscard]] std::unique_ptr<Channel> make_channel(int socket) const;
+    // What the server says by itself, with a request id of its own.
+    [[nodiscard]] Response refusal(int status);
     // A place to read into; its content is gone when another connection reads.
     [[nodiscard]] std::vector<char>& scratch() { return scratch_; }
     [[nodiscard]] RequestId add_request(const std::shared_ptr<Connection>& connection);
@@ -58,6 +65,8 @@ private:
 
     base::AsioLoop& loop_;
     ListenOptions options_;
+    std::shared_ptr<const TlsContext> tls_;  // null: plain
+    base::Prng prng_;                        // of request ids
     boost::asio::ip::tcp::acceptor acceptor_;
     std::shared_ptr<const Handler> handler_;
     std::unordered_set<std::shared_ptr<Connection>> connections_;
