@@ -19,9 +19,13 @@ struct ResumePoint {
     using Segment = std::variant<TokenIds, std::string>;
 
     std::vector<Segment> segments;
-    std::uint32_t tokens = 0;  // tokens in the segments, as the engines counted them
+    std::uint32_t tokens = 0;  // generated so far, as the engines counted them
+    // What a reasoning model thought before the text began: it goes on with the same thoughts.
+    std::string reasoning{};
 
-    [[nodiscard]] bool empty() const { return tokens == 0 && segments.empty(); }
+    [[nodiscard]] bool empty() const {
+        return tokens == 0 && segments.empty() && reasoning.empty();
+    }
 
     // Adds a piece of the answer: its ids if they are all known, else its text. Text may come
     // without a token of its own: held back, and let go after its token was counted.

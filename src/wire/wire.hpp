@@ -22,6 +22,7 @@ inline constexpr std::size_t piece_text_bytes_max = core::message_part_bytes_max
 inline constexpr std::size_t tool_name_bytes_max = 128;
 inline constexpr std::size_t resume_segments_max = 131'072;
 inline constexpr std::uint32_t resume_tokens_max = 4'194'304;
+inline constexpr std::size_t resume_reasoning_bytes_max = 1024 * 1024;
 inline constexpr std::size_t error_text_bytes_max = 4096;
 inline constexpr std::size_t receipt_bytes_max = 4096;
 inline constexpr std::size_t signature_bytes_max = 128;

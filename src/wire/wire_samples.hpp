@@ -133,6 +133,7 @@ public:
             } else {
                 work.resume.tokens += count(9);
                 work.resume.segments.emplace_back("x" + text(9));
+                work.resume.reasoning = text(20);
             }
         }
         return work;

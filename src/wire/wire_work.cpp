@@ -20,6 +20,9 @@ core::ResumePoint read_resume(v1::Work& in, Checks& checks) {
     if (!checks.ok())
         return resume;
     resume.tokens = in.resume_tokens();
+    checks.number("resume_reasoning's length", in.resume_reasoning().size(), 0,
+                  resume_reasoning_bytes_max);
+    resume.reasoning = std::move(*in.mutable_resume_reasoning());
     resume.segments.reserve(static_cast<std::size_t>(in.resume_size()));
     for (v1::ResumeSegment& segment : *in.mutable_resume()) {
         const bool has_ids = segment.ids_size() > 0;
@@ -54,6 +57,7 @@ std::string encode(const core::Work& work) {
         }
     }
     out.set_resume_tokens(work.resume.tokens);
+    out.set_resume_reasoning(work.resume.reasoning);
     out.set_task(to_wire(work.task));
     return out.SerializeAsString();
 }
