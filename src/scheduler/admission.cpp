@@ -7,6 +7,12 @@
 
 namespace idlewatt::scheduler {
 
+namespace {
+
+constexpr double rounding_s = 1e-6;
+
+}  // namespace
+
 void ServiceTime::ended(base::Duration held) {
     ++samples_;
     // The first ones count alike, so that what was assumed leaves no trace.
@@ -54,7 +60,7 @@ AdmissionAnswer admit(const Crowd& crowd, const AdmissionLimits& limits) {
     const double too_long_s = wait_s - limits.wait_max.seconds();
     const double too_many_s =
         queue_full ? slot_s * static_cast<double>(crowd.waiting - limits.waiting_max + 1) : 0.0;
-    const double retry_s = std::ceil(std::max(too_long_s, too_many_s));
+    const double retry_s = std::ceil(std::max(too_long_s, too_many_s) - rounding_s);
     return {Admission::crowded, wait,
             static_cast<std::uint32_t>(
                 std::clamp(retry_s, 1.0, static_cast<double>(retry_after_max_s)))};

@@ -39,11 +39,13 @@ bool better(const CarLoad& a, const CarLoad& b, const Wish& wish) {
     return a_load != b_load ? a_load < b_load : b_leaves;
 }
 
-// With one more answer the car would be at most affinity_load_factor times as full as the mean.
+// Judged with the new answer on it.
 bool has_room(const CarLoad& load, const Slots& slots) {
-    const double mean =
-        static_cast<double>(slots.busy + 1) / static_cast<double>(slots.total) * load.slots_total;
-    return load.slots_total - load.slots_free + 1 <= std::ceil(affinity_load_factor * mean);
+    const double fair_share =
+        static_cast<double>(slots.busy + 1) * load.slots_total / static_cast<double>(slots.total);
+    const double bound = std::max(std::ceil(affinity_load_factor * fair_share),
+                                  affinity_load_floor * load.slots_total);
+    return load.slots_total - load.slots_free + 1 <= bound;
 }
 
 std::uint64_t point_of(CarNumber car, const CarLoad& load) {

@@ -62,6 +62,9 @@ struct Wish {
 // to the next in their order: Mirrokni, Thorup, Zadimoghaddam, "Consistent hashing with bounded
 // loads" (SODA 2018, arXiv 1608.01350).
 inline constexpr double affinity_load_factor = 1.25;
+// A car with at most this share of its slots busy is never too full: when little is asked the mean
+// is so small that two conversations of one car would already chase each other away.
+inline constexpr double affinity_load_floor = 0.5;
 // So many cars of a conversation's order are looked at; then it goes wherever there is room.
 inline constexpr int affinity_walk_max = 16;
 // A car that will probably leave before the work is done counts as this much fuller: of two that
