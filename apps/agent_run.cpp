@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include <unistd.h>
 
@@ -26,7 +27,9 @@ namespace idlewatt {
 namespace {
 
 constexpr base::Duration connect_retry_min = base::seconds(2);
+constexpr base::Duration connect_denied_min = base::seconds(30);
 constexpr base::Duration connect_retry_max = base::minutes(2);
+constexpr base::Duration credentials_check_period = base::minutes(1);
 
 // A reader never sees half a number.
 void write_pid_file(const std::string& path) {
@@ -43,6 +46,17 @@ void append_recall(const std::string& path, core::Reason reason, base::Duration 
                   base::to_rfc3339(at).c_str(), std::string(core::name(reason)).c_str(),
                   took.milliseconds());
     std::ofstream(path, std::ios::app) << line;
+}
+
+// A car that slept longer than its credentials hold is let in by the token that it came with, for
+// as long as that holds: the same key stays the same car.
+bool enrol_again(base::AsioLoop& loop, const CarOptions& options) {
+    if (!options.enrolment_token || options.coordinator_url.empty())
+        return false;
+    const auto enrolment = enrol(loop, options);
+    if (!enrolment)
+        base::log_error("credentials", enrolment.error().message);
+    return enrolment.has_value();
 }
 
 // An enrolled car waits for its cell, ever more patiently; one that was told by hand is somebody
@@ -62,18 +76,26 @@ base::Result<std::unique_ptr<bus::Bus>> connect(base::AsioLoop& loop, const CarO
         if (bus || !place.enrolled || bus.error().kind == base::ErrorKind::bad_input)
             return bus;
         const bool denied = bus.error().kind == base::ErrorKind::denied;
-        if (denied)
-            wait = std::max(wait, base::seconds(30));
-        base::log_error(
-            "bus", denied ? "the cell refuses this car's credentials: they have ended, or an "
+        const bool let_in = denied && enrol_again(loop, options);
+        if (denied && !let_in) {
+            wait = std::max(wait, connect_denied_min);
+            base::log_error("bus",
+                            "the cell refuses this car's credentials: they have ended, or an "
                             "operator has revoked them. To enrol it again, remove enrolment.json "
-                            "from the state folder and run 'idlewatt-agent enrol'"
-                          : bus.error().message);
+                            "from the state folder and run 'idlewatt-agent enrol'");
+        } else if (!denied) {
+            base::log_error("bus", bus.error().message);
+        }
         base::log_error(
             "bus", "trying again in " + std::to_string(wait.whole_milliseconds() / 1000) + " s");
         loop.run_for(wait);
         wait = std::min(wait * 2, connect_retry_max);
     }
+}
+
+bool credentials_hold(const agent::EnrolmentFolder& folder, base::WallTime now) {
+    const auto enrolment = folder.read();
+    return !enrolment || !*enrolment || folder.life(**enrolment, now);
 }
 
 engine::LlamaServerOptions engine_options(const CarOptions& options, std::string bundle_dir) {
@@ -169,13 +191,26 @@ int run_agent(base::AsioLoop& loop, const CarOptions& options, const Place& plac
     write_pid_file(options.state_dir + "/agent.pid");
     agent.start();
 
+    int exit_code = 0;
+    const std::function<void()> look_after_credentials = [&] {
+        loop.after(credentials_check_period, look_after_credentials);
+        if (!place.enrolled || (*bus)->connected() || credentials_hold(folder, loop.wall_now()))
+            return;
+        base::log_error("credentials",
+                        "they have ended while the cell could not be reached; the program ends, to "
+                        "be started again with the enrolment token");
+        exit_code = exit_failure;
+        agent.terminate([&] { loop.stop(); });
+    };
+    if (options.enrolment_token)
+        loop.after(credentials_check_period, look_after_credentials);
     boost::asio::signal_set signals(loop.context(), SIGINT, SIGTERM);
     signals.async_wait([&](const boost::system::error_code& error, int) {
         if (!error)
             agent.terminate([&] { loop.stop(); });
     });
     loop.run();
-    return 0;
+    return exit_code;
 }
 
 }  // namespace idlewatt
