@@ -54,8 +54,14 @@ TEST(Completion, AResumedPromptIsOneFlatList) {
 TEST(Completion, SaysWhatIsWrongWithARequest) {
     for (const char* request :
          {"", "1", "{}", R"({"messages":[],"max_tokens":1.5})", R"({"messages":[],"stop":3})",
-          R"({"messages":[],"logit_bias":{"x":1}})", R"({"messages":[],"grammar":"root ::= x"})",
-          R"({"messages":[],"response_format":{"type":"json_object"}})"}) {
+          R"({"messages":[],"logit_bias":{"x":1}})", R"({"messages":[],"grammar":3})",
+          R"({"messages":[],"response_format":{"type":"xml"}})",
+          R"({"messages":[],"response_format":"json"})", R"({"messages":[],"json_schema":[1]})",
+          R"({"messages":[],"json_schema":{},"grammar":"root ::= \"x\""})",
+          R"({"messages":[],"tools":{}})", R"({"messages":[],"tools":[],"tool_choice":{"x":1}})",
+          R"({"messages":[],"tools":[],"tool_choice":{"type":"function","function":{"name":"f"}}})",
+          R"({"messages":[],"logprobs":3})",
+          R"({"messages":[],"logprobs":true,"top_logprobs":21})"}) {
         const auto read = read_request(request);
         ASSERT_FALSE(read) << request;
         EXPECT_FALSE(read.error().message.empty());

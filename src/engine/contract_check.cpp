@@ -5,13 +5,38 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/engine_json.hpp"
+
 namespace idlewatt::engine {
 
 namespace {
 
 constexpr std::uint32_t answer_tokens = 24;
 constexpr std::uint32_t long_answer_tokens = 1500;
+constexpr std::uint32_t form_tokens_max = 200;
 constexpr base::Duration answer_patience = base::seconds(5);
+
+// No member has room for chatter, so that even a model of random weights comes to an end.
+const std::string schema =
+    R"({"type":"object","properties":{"place":{"enum":["street","garage"]},)"
+    R"("cars":{"type":"array","items":{"enum":["red","green","blue"]},"minItems":3,"maxItems":3}},)"
+    R"("required":["place","cars"],"additionalProperties":false})";
+
+std::string question(const std::string& more) {
+    return R"({"messages":[{"role":"user","content":"Count the cars."}],"temperature":0,)" + more +
+           R"(,"max_tokens":)" + std::to_string(form_tokens_max) + "}";
+}
+
+std::string form_request() {
+    return question(R"("response_format":{"type":"json_schema","json_schema":{"name":"cars",)"
+                    R"("schema":)" +
+                    schema + "}}");
+}
+
+std::string call_request() {
+    return question(R"("tools":[{"type":"function","function":{"name":"count","parameters":)" +
+                    schema + R"(}}],"tool_choice":"required")");
+}
 
 std::string request(std::uint32_t tokens) {
     return R"({"messages":[{"role":"user","content":"Count the cars."}],"temperature":0,)"
@@ -23,8 +48,11 @@ struct Heard {
     std::vector<core::Piece> pieces;
     core::ResumePoint resume;
     std::string text;
+    std::vector<core::Embedding> vectors;
     bool over = false;
     StreamEnd end;
+
+    [[nodiscard]] bool finished() const { return over && end.kind == StreamEnd::Kind::finished; }
 };
 
 // One question after the other; kept alive by the callbacks it waits for.
@@ -117,13 +145,66 @@ private:
                 const bool fine = heard.over && heard.end.kind == StreamEnd::Kind::finished;
                 self->add(capability_cancels, fine, true,
                           fine ? "cancelled answers freed their slots" : self->what_failed(heard));
-                self->report();
+                self->cut_a_form();
             });
+        });
+    }
+
+    void cut_a_form() {
+        ask({form_request(), {}, "contract"}, [this](const Heard& heard) {
+            if (!heard.finished() || !Json::accept(heard.text)) {
+                add(capability_keeps_form, false, false,
+                    "answers by a JSON schema cannot be served: " + what_failed(heard));
+                return call_a_function();
+            }
+            Generation rest{form_request(), {}, "contract"};
+            std::string said;
+            for (std::size_t i = 0; i < heard.pieces.size() / 2; ++i) {
+                const core::Piece& piece = heard.pieces[i];
+                rest.resume.append(piece.ids, piece.text, piece.token_count);
+                said += piece.text;
+            }
+            ask(rest, [this, said](const Heard& second) {
+                const bool fine = second.finished() && Json::accept(said + second.text);
+                add(capability_keeps_form, fine, false,
+                    fine ? "a cut answer kept to its JSON schema"
+                         : "a cut answer by a JSON schema is not valid: " + said +
+                               what_failed(second));
+                call_a_function();
+            });
+        });
+    }
+
+    void call_a_function() {
+        ask({call_request(), {}, "contract"}, [this](const Heard& heard) {
+            // Whether it calls is the model's to decide, and random weights rarely do.
+            const bool fine = heard.finished();
+            add(capability_calls, fine, false,
+                fine ? "answers with tools are served"
+                     : "tools cannot be served: " + what_failed(heard));
+            make_a_vector();
+        });
+    }
+
+    void make_a_vector() {
+        Generation generation{R"({"input":["a car","a night"]})", {}, "contract"};
+        generation.task = core::Task::embedding;
+        ask(generation, [this](const Heard& heard) {
+            const bool fine = heard.finished() && heard.vectors.size() == 2;
+            add(capability_embeddings, fine, false,
+                fine ? "vectors of " + std::to_string(heard.vectors[0].values.size() / 4) +
+                           " numbers are made"
+                     : "embeddings cannot be served: " + what_failed(heard));
+            report();
         });
     }
 
     void ask(std::uint32_t tokens, core::ResumePoint resume,
              std::function<void(const Heard&)> then) {
+        ask({request(tokens), std::move(resume), "contract"}, std::move(then));
+    }
+
+    void ask(const Generation& generation, std::function<void(const Heard&)> then) {
         const auto self = shared_from_this();
         const auto heard = std::make_shared<Heard>();
         const auto call = std::make_shared<std::function<void(const Heard&)>>(std::move(then));
@@ -140,8 +221,10 @@ private:
             heard->end = std::move(end);
             (*call)(*heard);
         };
-        const StreamId id =
-            engine_.generate({request(tokens), std::move(resume), "contract"}, std::move(handler));
+        handler.on_embedding = [heard](core::Embedding embedding) {
+            heard->vectors.push_back(std::move(embedding));
+        };
+        const StreamId id = engine_.generate(generation, std::move(handler));
         *timer = loop_.after(answer_patience, [self, heard, call, id] {
             self->engine_.cancel(id);
             (*call)(*heard);

@@ -35,6 +35,9 @@ inline constexpr const char* capability_names_ids = "names_ids";          // of 
 inline constexpr const char* capability_continues = "continues";  // greedy, from ids, exactly
 inline constexpr const char* capability_continues_text = "continues_text";  // from text
 inline constexpr const char* capability_cancels = "cancels";                // a slot is free again
+inline constexpr const char* capability_keeps_form = "keeps_form";          // a schema, after a cut
+inline constexpr const char* capability_calls = "calls";            // takes functions to call
+inline constexpr const char* capability_embeddings = "embeddings";  // vectors of inputs
 
 // The report comes once, on the loop, even from an engine that does not answer. The engine must
 // outlive it; its model should be F32, else equality is not to be expected.

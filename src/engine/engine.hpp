@@ -44,6 +44,9 @@ struct StreamEnd {
 };
 
 struct StreamHandler {
+    // Text flows. Thoughts come whole, before any text; calls come whole, all in the last piece.
+    // Whoever has a piece with calls, or with the text of a client's own grammar, has the whole
+    // answer, even if its end is lost: such an answer cannot be continued.
     std::function<void(core::Piece)> on_piece;
     // Exactly once per generate(), never inside it, and not after cancel().
     std::function<void(StreamEnd)> on_end;

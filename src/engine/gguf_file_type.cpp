@@ -92,9 +92,10 @@ bool skip_value(Reader& reader, std::uint32_t type) {
     return bytes_of(element) != 0 && reader.good();
 }
 
-}  // namespace
-
-base::Result<FileType> read_file_type(const std::string& path) {
+// Calls take(key, type, reader) for each entry until it returns true, having read the value; else
+// the value is skipped.
+template <class Take>
+base::Result<void> walk_entries(const std::string& path, Take take) {
     const auto damaged = [&path](const char* what) {
         return base::fail(base::ErrorKind::bad_input,
                           "'" + path + "' " + what + "; expected a model in GGUF format");
@@ -114,14 +115,40 @@ base::Result<FileType> read_file_type(const std::string& path) {
     for (std::uint64_t i = 0; i < entries; ++i) {
         const std::string key = reader.text(key_bytes_max);
         const auto type = reader.number<std::uint32_t>();
-        if (reader.good() && key == "general.file_type" && type == type_u32) {
-            const auto value = reader.number<std::uint32_t>();
-            return value == 0 ? FileType::f32 : value == 1 ? FileType::f16 : FileType::other;
-        }
+        if (reader.good() && take(key, type, reader))
+            return {};
         if (!skip_value(reader, type))
             return damaged("has a damaged header");
     }
-    return FileType::other;
+    return {};
+}
+
+}  // namespace
+
+base::Result<FileType> read_file_type(const std::string& path) {
+    FileType found = FileType::other;
+    const auto walked =
+        walk_entries(path, [&found](const std::string& key, std::uint32_t type, Reader& reader) {
+            if (key != "general.file_type" || type != type_u32)
+                return false;
+            const auto value = reader.number<std::uint32_t>();
+            found = value == 0 ? FileType::f32 : value == 1 ? FileType::f16 : FileType::other;
+            return true;
+        });
+    if (!walked)
+        return tl::unexpected<base::Error>(walked.error());
+    return found;
+}
+
+bool names_pooling(const std::string& path) {
+    bool found = false;
+    const auto walked =
+        walk_entries(path, [&found](const std::string& key, std::uint32_t, Reader&) {
+            found = key.ends_with(".pooling_type");
+            // The architecture's entries stand before the long lists of the tokeniser.
+            return found || key.starts_with("tokenizer.");
+        });
+    return walked && found;
 }
 
 }  // namespace idlewatt::engine

@@ -21,4 +21,7 @@ inline constexpr std::uint64_t gguf_entries_max = 65'536;
 // A file without the entry is "other". Not a GGUF file, or a damaged one: an error.
 [[nodiscard]] base::Result<FileType> read_file_type(const std::string& path);
 
+// The file says how token vectors become one, as models made for embeddings do.
+[[nodiscard]] bool names_pooling(const std::string& path);
+
 }  // namespace idlewatt::engine

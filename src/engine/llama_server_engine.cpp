@@ -6,7 +6,6 @@
 #include <csignal>
 #include <deque>
 #include <filesystem>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -15,11 +14,11 @@
 
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/log.hpp"
 #include "engine/connection.hpp"
+#include "engine/embedding.hpp"
 #include "engine/engine_process.hpp"
+#include "engine/engine_traits.hpp"
 #include "engine/llama_stream.hpp"
 #include "engine/tap.hpp"
 
@@ -54,16 +53,6 @@ std::string last_line(const std::string& text) {
     const std::size_t begin = text.rfind('\n', end);
     return text.substr(begin == std::string::npos ? 0 : begin + 1,
                        end - (begin == std::string::npos ? 0 : begin));
-}
-
-std::uint32_t positive_or(const nlohmann::json& object, const char* name, std::uint32_t fallback) {
-    const auto found = object.find(name);
-    if (found == object.end() || !found->is_number_integer())
-        return fallback;
-    const auto value = found->get<std::int64_t>();
-    return value > 0 && value <= std::numeric_limits<std::int32_t>::max()
-               ? static_cast<std::uint32_t>(value)
-               : fallback;
 }
 
 std::string describe(const EngineEnd& end) {
@@ -112,6 +101,7 @@ public:
     void use_model(ModelFile model) override {
         options_.model_path = std::move(model.path);
         options_.model_name = std::move(model.name);
+        makes_vectors_.reset();
         limit_memory();
     }
 
@@ -157,9 +147,9 @@ public:
         };
         EngineLink link{loop_, process_ ? process_->socket_path() : std::string(),
                         options_.tap_path.empty() ? nullptr : tap_,
-                        [this](const char* capability) { lacks(capability); }};
-        auto stream = std::make_unique<LlamaStream>(std::move(link), generation, std::move(handler),
-                                                    [this] { heard(); });
+                        [this](const char* capability) { lacks(capability); }, traits_.reasoning};
+        auto stream =
+            make_llama_stream(std::move(link), generation, std::move(handler), [this] { heard(); });
         LlamaStream& added = *streams_.emplace(id, std::move(stream)).first->second;
         if (condition_ != Condition::ready || killing_) {
             added.fail("the engine is not ready");
@@ -207,7 +197,8 @@ private:
 
     void set(Condition condition, std::string failure = {}) {
         condition_ = condition;
-        later([status = Status{condition, ready_, std::move(failure)}](LlamaServerEngine& self) {
+        later([status =
+                   Status{condition, traits_.ready, std::move(failure)}](LlamaServerEngine& self) {
             const auto call = self.on_status_;
             if (call)
                 call(status);
@@ -229,6 +220,7 @@ private:
         started_at_ = last_heard_ = last_progress_at_ = loop_.now();
         last_progress_ = 0;
         hang_.clear();
+        asked_for_a_vector_ = false;
         probe();
         watch();
     }
@@ -255,6 +247,9 @@ private:
                 launch();
             return;
         }
+        // What ended it need not end it again.
+        if (asked_for_a_vector_ && !makes_vectors_)
+            makes_vectors_ = false;
         const std::string what = hang_.empty() ? describe(end) : hang_;
         fail_streams(what);
         failed(what);
@@ -305,7 +300,7 @@ private:
                            if (response)
                                heard();
                            if (response && response->status == 200)
-                               return read_properties();
+                               return ask_properties();
                            const bool early = loop_.now() - started_at_ < probe_first_span;
                            probe_timer_ =
                                loop_.after(early ? probe_period_first : probe_period_later, [this] {
@@ -315,37 +310,43 @@ private:
                        });
     }
 
-    void read_properties() {
+    void ask_properties() {
         probe_ = fetch(loop_, process_->socket_path(), get_request("/props"),
                        [this](const base::Result<Response>& response) {
-                           if (response && response->status == 200) {
-                               if (take_properties(response->body))
-                                   return become_ready();
+                           const Ready fallback{options_.model_name, options_.slots,
+                                                options_.context_tokens_per_slot};
+                           auto traits = response && response->status == 200
+                                             ? read_properties(response->body, fallback)
+                                             : std::nullopt;
+                           if (traits) {
+                               traits_ = std::move(*traits);
+                               return ask_for_a_vector();
                            }
                            hang_ = "the engine's /props are not understood";
                            process_->kill();
                        });
     }
 
-    bool take_properties(const std::string& body) {
-        const auto json = nlohmann::json::parse(body, nullptr, false);
-        if (!json.is_object())
-            return false;
-        ready_ = {};
-        const auto alias = json.find("model_alias");
-        ready_.model = alias != json.end() && alias->is_string() ? alias->get<std::string>()
-                                                                 : options_.model_name;
-        ready_.slots = positive_or(json, "total_slots", options_.slots);
-        ready_.context_tokens = options_.context_tokens_per_slot;
-        const auto settings = json.find("default_generation_settings");
-        if (settings != json.end() && settings->is_object()) {
-            ready_.context_tokens = positive_or(*settings, "n_ctx", ready_.context_tokens);
-        }
-        return true;
+    // Whether it makes vectors it says nowhere; once for a model it is asked for one.
+    void ask_for_a_vector() {
+        if (makes_vectors_)
+            return become_ready();
+        asked_for_a_vector_ = true;
+        probe_ = fetch(loop_, process_->socket_path(),
+                       post_request("/v1/embeddings", embedding_body(std::vector<Input>{"a"})),
+                       [this](const base::Result<Response>& response) {
+                           if (!response)
+                               return;  // it has ended
+                           heard();
+                           makes_vectors_ = response->status == 200 &&
+                                            read_embeddings(response->body, 1).has_value();
+                           become_ready();
+                       });
     }
 
     void become_ready() {
         probe_.reset();
+        traits_.ready.embeddings = makes_vectors_.value_or(false);
         process_->settle();
         ready_since_ = loop_.now();
         set(Condition::ready);
@@ -452,7 +453,7 @@ private:
         const auto found = streams_.find(id);
         if (found == streams_.end())
             return;
-        std::shared_ptr<LlamaStream> stream = std::move(found->second);
+        const std::shared_ptr<LlamaStream> stream = std::move(found->second);
         streams_.erase(found);
         std::erase(waiting_, id);
         std::erase(active_, id);
@@ -468,7 +469,9 @@ private:
     std::shared_ptr<TapWriter> tap_;
     std::function<void(const Status&)> on_status_;
     Condition condition_ = Condition::idle;
-    Ready ready_;
+    EngineTraits traits_;
+    std::optional<bool> makes_vectors_;  // absent: not asked yet
+    bool asked_for_a_vector_ = false;    // by this process
     bool wanted_ = false;
     bool killing_ = false;
     bool gone_ = false;  // killed, and only its guard is left
@@ -486,7 +489,7 @@ private:
     base::Instant last_progress_at_;
     std::uint64_t last_progress_ = 0;
     std::set<std::string> missing_;  // capabilities, each logged once
-    std::map<StreamId, std::unique_ptr<LlamaStream>> streams_;
+    std::map<StreamId, std::shared_ptr<LlamaStream>> streams_;
     std::deque<StreamId> waiting_;
     std::vector<StreamId> active_;
     std::uint64_t next_stream_ = 1;

@@ -509,7 +509,7 @@ TEST_F(LlamaServerEngineTest, TheEngineKeepsItsContract) {
                           [&](ContractReport result) { report = std::move(result); });
     ASSERT_TRUE(run_until([&] { return report.has_value(); }));
     EXPECT_TRUE(report->usable());
-    EXPECT_EQ(report->checks.size(), 6U);
+    EXPECT_EQ(report->checks.size(), 9U);
     for (const CapabilityCheck& check : report->checks) {
         EXPECT_TRUE(check.ok) << check.capability << ": " << check.message;
     }

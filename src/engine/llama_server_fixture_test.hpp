@@ -36,6 +36,8 @@ struct Answer {
     std::vector<core::Piece> pieces;
     core::ResumePoint resume;
     std::string text;
+    std::vector<core::ToolCall> calls;
+    std::vector<core::Embedding> vectors;
     std::optional<StreamEnd> end;
 
     StreamHandler handler() {
@@ -43,9 +45,18 @@ struct Answer {
         result.on_piece = [this](core::Piece piece) {
             EXPECT_FALSE(end.has_value());
             EXPECT_TRUE(piece.ids.empty() || piece.ids.size() == piece.token_count);
+            EXPECT_TRUE(calls.empty()) << "a piece after the calls";
+            EXPECT_TRUE(piece.reasoning.empty() || text.empty()) << "thoughts after text";
             resume.append(piece.ids, piece.text, piece.token_count);
+            resume.reasoning += piece.reasoning;
             text += piece.text;
+            calls = piece.tool_calls;
             pieces.push_back(std::move(piece));
+        };
+        result.on_embedding = [this](core::Embedding vector) {
+            EXPECT_FALSE(end.has_value());
+            EXPECT_EQ(vector.index, vectors.size());
+            vectors.push_back(std::move(vector));
         };
         result.on_end = [this](StreamEnd ended) {
             EXPECT_FALSE(end.has_value());
@@ -68,13 +79,16 @@ inline std::vector<int> processes_below() {
     return found;
 }
 
-inline std::string model_file(WeightType type, std::uint64_t seed = 1) {
+inline std::string model_file(WeightType type, std::uint64_t seed = 1,
+                              RandomSyntax syntax = RandomSyntax::plain) {
     const std::string path = ::testing::TempDir() + "idlewatt_random_" +
                              std::to_string(static_cast<int>(type)) + "_" + std::to_string(seed) +
-                             "_" + std::to_string(::getpid()) + ".gguf";
+                             (syntax == RandomSyntax::plain ? "_" : "_thinking_") +
+                             std::to_string(::getpid()) + ".gguf";
     if (!std::filesystem::exists(path)) {
         RandomModelShape shape;
         shape.weights = type;
+        shape.syntax = syntax;
         const auto written = write_random_model(path, shape, seed);
         EXPECT_TRUE(written) << (written ? "" : written.error().message);
     }

@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// One answer of a llama-server: template, tokens of the prompt where an answer is resumed, then the
-// streamed completion; counts tokens as the engine counts them and names their ids where it can.
+// One answer of a llama-server. What all its endpoints have in common is here: asking, delivering
+// in order, pausing, ending. Each endpoint is a class of its own in a file of its own.
+//
+// Lifecycle: make_llama_stream(), begin(), then pieces, then handler.on_end once; or fail(), which
+// ends it with engine_failed; or close(), which ends it silently. Threads: the loop's.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
 
 #include "base/asio_loop.hpp"
+#include "engine/connection.hpp"
 #include "engine/engine.hpp"
+#include "engine/request.hpp"
 #include "engine/tap.hpp"
 
 namespace idlewatt::engine {
@@ -22,30 +32,97 @@ struct EngineLink {
     std::shared_ptr<TapWriter> tap;
     // Called with the name of a capability (see contract_check.hpp) that a stream did not show.
     std::function<void(const char* capability)> lacks;
+    // Its template has a syntax for reasoning, which only the chat endpoint can read.
+    bool reasoning = false;
 };
 
-class LlamaStream {
+class LlamaStream : public std::enable_shared_from_this<LlamaStream> {
 public:
-    // handler.on_end runs once unless closed; over runs just before it. heard runs whenever the
-    // engine says anything. Nothing runs inside a call into the stream.
+    // heard runs whenever the engine says anything. Nothing runs inside a call into the stream.
     LlamaStream(EngineLink link, Generation generation, StreamHandler handler,
                 std::function<void()> heard);
-    ~LlamaStream();
+    virtual ~LlamaStream();
 
     LlamaStream(const LlamaStream&) = delete;
     LlamaStream& operator=(const LlamaStream&) = delete;
 
     void begin();
-    // Ends it with engine_failed.
     void fail(const std::string& what);
-    // Silently.
     void close();
     void set_paused(bool paused);
 
-    struct Implementation;
+protected:
+    using Delivery = std::variant<core::Piece, core::Embedding>;
+    // What waits for delivery, and the id that the engine named last for a piece whose tokens it
+    // did not all name.
+    struct Queued {
+        Delivery delivery;
+        std::optional<std::int32_t> last_id;
+    };
+
+    // Asks the engine; called once.
+    virtual void start() = 0;
+
+    // One question with one answer; another status than 200 ends the stream.
+    void ask(const char* path, const std::string& body,
+             std::function<void(const std::string&)> then);
+    // The text of the resumed part, whose ids the engine turns into text again.
+    void ask_said(std::function<void(std::string)> then) { ask_said(0, {}, std::move(then)); }
+    // The streamed answer: take() sees its body.
+    void stream(const char* path, const std::string& body);
+    virtual void take(std::string_view body);
+    // The body is complete, and no event of it was the last: an error if nothing else is done.
+    virtual void conclude();
+    // A pause is over and all that had waited is delivered.
+    virtual void resumed() {}
+
+    void enqueue(Queued queued);
+    void flush();
+    void finish(const core::Finished& finished);
+    void finish_at_limit();
+    void reject(std::uint32_t status, std::string message);
+    // An answer of the engine that is no success.
+    virtual void refuse(std::uint32_t status, const std::string& message);
+
+    [[nodiscard]] const Generation& generation() const { return generation_; }
+    [[nodiscard]] const EngineLink& link() const { return link_; }
+    [[nodiscard]] bool ended() const { return closed_ || end_.has_value(); }
+    [[nodiscard]] bool paused() const { return paused_; }
+
+    // Of the request alone, where it was counted apart from the resumed part.
+    std::uint32_t prompt_tokens_ = 0;
 
 private:
-    std::shared_ptr<Implementation> impl_;
+    void post(std::function<void(LlamaStream&)> task);
+    void ask_said(std::size_t from, std::string said, std::function<void(std::string)> then);
+    void over(const base::Result<std::uint32_t>& status);
+    void tap(TapDirection direction, std::string_view bytes) const;
+    void say_next();
+    void start_repair();
+    void end_repair(base::Result<Response> response);
+    void end_with(StreamEnd end);
+    void deliver_end();
+
+    EngineLink link_;
+    Generation generation_;
+    StreamHandler handler_;
+    std::function<void()> heard_;
+    std::shared_ptr<Connection> connection_;
+    std::shared_ptr<Connection> repair_;
+    std::optional<base::TimerId> repair_timer_;
+    std::uint64_t tap_id_ = 0;
+    std::string error_body_;
+    std::deque<Queued> queue_;
+    std::optional<StreamEnd> end_;
+    bool paused_ = false;
+    bool closed_ = false;
 };
+
+// By the endpoint that can do it: plain answers by /completion, which names token ids; what has a
+// syntax of the model's own (calls, reasoning, pictures) by /v1/chat/completions; vectors by
+// /v1/embeddings.
+[[nodiscard]] std::shared_ptr<LlamaStream> make_llama_stream(EngineLink link, Generation generation,
+                                                             StreamHandler handler,
+                                                             std::function<void()> heard);
 
 }  // namespace idlewatt::engine

@@ -3,36 +3,18 @@
 #include "engine/memory_engine.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "engine/memory_answer.hpp"
+#include "engine/memory_stream.hpp"
 
 namespace idlewatt::engine {
 
 namespace {
 
-constexpr std::uint64_t lie = 0x6c6965;
-constexpr std::uint32_t bytes_per_prompt_token = 4;
-
-struct Stream {
-    StreamId id{};
-    StreamHandler handler;
-    MemoryAnswer answer;
-    std::uint32_t prompt_tokens = 0;
-    std::uint32_t position = 0;
-    std::uint32_t generated = 0;
-    std::uint32_t pieces = 0;
-    bool in_slot = false;
-    bool paused = false;
-    bool due = false;  // its next piece fell due while the engine was stalled
-    std::deque<core::Piece> said;
-    std::optional<StreamEnd> end;
-    std::optional<base::TimerId> timer;
-};
+using Stream = MemoryStream;
 
 StreamEnd failed(std::string what) {
     StreamEnd end;
@@ -84,7 +66,8 @@ struct MemoryEngine::Implementation : std::enable_shared_from_this<Implementatio
         status.condition = condition;
         status.failure = std::move(failure);
         if (condition == Condition::ready) {
-            status.ready = {options.model, options.slots, options.context_tokens};
+            status.ready = {options.model, options.slots, options.context_tokens,
+                            options.embeddings, options.image_input};
         }
         later({}, [status](Implementation& self) {
             const auto call = self.on_status;
@@ -153,10 +136,7 @@ struct MemoryEngine::Implementation : std::enable_shared_from_this<Implementatio
                 return;
             const std::shared_ptr<Stream> stream = found->second;
             if (!stream->said.empty()) {
-                core::Piece piece = std::move(stream->said.front());
-                stream->said.pop_front();
-                if (stream->handler.on_piece)
-                    stream->handler.on_piece(std::move(piece));
+                say(*stream);
                 continue;
             }
             if (!stream->end)
@@ -166,6 +146,17 @@ struct MemoryEngine::Implementation : std::enable_shared_from_this<Implementatio
             if (stream->handler.on_end)
                 stream->handler.on_end(std::move(*stream->end));
             return;
+        }
+    }
+
+    static void say(Stream& stream) {
+        auto next = std::move(stream.said.front());
+        stream.said.pop_front();
+        if (auto* piece = std::get_if<core::Piece>(&next)) {
+            if (stream.handler.on_piece)
+                stream.handler.on_piece(std::move(*piece));
+        } else if (stream.handler.on_embedding) {
+            stream.handler.on_embedding(std::move(std::get<core::Embedding>(next)));
         }
     }
 
@@ -185,15 +176,9 @@ struct MemoryEngine::Implementation : std::enable_shared_from_this<Implementatio
         watch();
     }
 
-    [[nodiscard]] std::uint32_t next_piece_tokens(const Stream& stream) const {
-        const std::uint32_t left = stream.answer.tokens() - stream.position;
-        const bool nameless =
-            options.nameless_every != 0 && (stream.pieces + 1) % options.nameless_every == 0;
-        return std::min(left, nameless ? 2 + stream.pieces % 3 : 1);
-    }
-
     void arm(Stream& stream, base::Duration before) {
-        const base::Duration delay = before + options.token_time * next_piece_tokens(stream);
+        const base::Duration delay =
+            before + options.token_time * stream.next_tokens(options.nameless_every);
         stream.timer = loop.after(delay, [weak = weak_from_this(), id = stream.id] {
             if (const auto self = weak.lock())
                 self->speak(id);
@@ -210,42 +195,18 @@ struct MemoryEngine::Implementation : std::enable_shared_from_this<Implementatio
             stream->due = true;
             return;
         }
-        const std::uint32_t count = next_piece_tokens(*stream);
-        if (count > 0)
-            stream->said.push_back(make_piece(*stream, count));
-        cpu = cpu + options.token_time * count;
-        if (stream->position >= stream->answer.tokens()) {
-            finish(*stream, finished(*stream));
+        cpu = cpu + options.token_time * stream->next_tokens(options.nameless_every);
+        stream->say_next(options.nameless_every, lying);
+        if (stream->over()) {
+            StreamEnd end;
+            end.kind = StreamEnd::Kind::finished;
+            end.finished = stream->finished();
+            finish(*stream, std::move(end));
             fill_slots();
         } else {
             arm(*stream, {});
         }
         flush(id);
-    }
-
-    core::Piece make_piece(Stream& stream, std::uint32_t count) const {
-        const MemoryAnswer words = lying ? stream.answer.astray(lie) : stream.answer;
-        core::Piece piece;
-        piece.token_count = count;
-        for (std::uint32_t i = 0; i < count; ++i) {
-            piece.text += words.text(stream.position);
-            if (count == 1)
-                piece.ids.push_back(words.id(stream.position));
-            ++stream.position;
-        }
-        stream.generated += count;
-        ++stream.pieces;
-        return piece;
-    }
-
-    static StreamEnd finished(const Stream& stream) {
-        StreamEnd end;
-        end.kind = StreamEnd::Kind::finished;
-        end.finished.reason =
-            stream.answer.cut() ? core::FinishReason::length : core::FinishReason::stop;
-        end.finished.prompt_tokens = stream.prompt_tokens;
-        end.finished.generated_tokens = stream.generated + (stream.answer.cut() ? 0 : 1);
-        return end;
     }
 
     // A stall with a stream open is a hang after a while.
@@ -346,11 +307,7 @@ StreamId MemoryEngine::generate(const Generation& generation, StreamHandler hand
     const auto stream = std::make_shared<Stream>();
     stream->id = StreamId{impl_->next_stream++};
     stream->handler = std::move(handler);
-    const MemoryAnswer answer = MemoryAnswer::to(generation.request_json);
-    stream->answer = answer.resumed(generation.resume);
-    stream->position = std::min(generation.resume.tokens, answer.tokens());
-    stream->prompt_tokens =
-        static_cast<std::uint32_t>(generation.request_json.size()) / bytes_per_prompt_token + 1;
+    const std::string complaint = stream->open(generation);
     impl_->streams.emplace(stream->id, stream);
 
     // The process may have ended a moment ago, before its owner could know.
@@ -358,10 +315,9 @@ StreamId MemoryEngine::generate(const Generation& generation, StreamHandler hand
         impl_->finish(*stream, failed("the engine is not ready"));
     } else if (impl_->rejection) {
         impl_->finish(*stream, rejected(*std::exchange(impl_->rejection, std::nullopt)));
-    } else if (!answer.readable()) {
-        impl_->finish(*stream,
-                      rejected({400, "the request is no JSON object with a whole max_tokens"}));
-    } else if (stream->prompt_tokens > impl_->options.context_tokens) {
+    } else if (!complaint.empty()) {
+        impl_->finish(*stream, rejected({400, complaint}));
+    } else if (stream->vectors.empty() && stream->prompt_tokens > impl_->options.context_tokens) {
         impl_->finish(*stream, rejected({400, "the request exceeds the available context size"}));
     } else {
         impl_->fill_slots();

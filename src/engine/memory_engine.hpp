@@ -28,6 +28,8 @@ struct MemoryEngineOptions {
     base::Duration hang_time = base::milliseconds(1500);
     // Every n-th piece holds several tokens and names no ids, as engines do; 0: never.
     std::uint32_t nameless_every = 7;
+    bool embeddings = true;    // it makes vectors
+    bool image_input = false;  // says so; it sees nothing in a picture
 };
 
 // The text of token number position of the answer to a request, and how many tokens it has: as many
@@ -38,7 +40,11 @@ struct MemoryEngineOptions {
 [[nodiscard]] std::string memory_token_text(std::string_view request_json, std::uint32_t position);
 [[nodiscard]] std::int32_t memory_token_id(std::string_view request_json, std::uint32_t position);
 [[nodiscard]] std::uint32_t memory_answer_tokens(std::string_view request_json);
-[[nodiscard]] std::string memory_answer(std::string_view request_json);
+[[nodiscard]] std::string memory_answer(std::string_view request_json,
+                                        core::Task task = core::Task::chat);
+// Its calls of functions, its thoughts before the text, its vectors: see memory_answer.hpp and
+// memory_stream.hpp. It calls a function wherever a request allows it, unless the last message is
+// the result of a call; it thinks where a request sets reasoning_effort or enable_thinking.
 
 // Finished as engines report it: with max_tokens the reason is length; else it is stop, and the end
 // of the answer counts as one more generated token, without text.

@@ -63,7 +63,8 @@ std::uint32_t file_type(WeightType weights) {
 
 class Model {
 public:
-    Model(const RandomModelShape& shape, std::uint64_t seed) : shape_(shape), prng_(seed) {
+    Model(const RandomModelShape& shape, std::uint64_t seed)
+        : shape_(shape), prng_(seed), vocabulary_(random_vocabulary(shape.syntax)) {
         const std::uint64_t d = shape_.width;
         const std::uint64_t tokens = vocabulary_.texts.size();
         // Blocks add about one unit of variance each; the constant has as much as all in the end.
@@ -113,7 +114,8 @@ public:
         head.add("tokenizer.ggml.add_bos_token", true);
         head.add("tokenizer.ggml.add_eos_token", false);
         head.add("tokenizer.ggml.add_space_prefix", false);
-        head.add("tokenizer.chat_template", random_model_chat_template());
+        head.add("tokenizer.chat_template",
+                 std::string_view(random_model_chat_template(shape_.syntax)));
         for (const Tensor& tensor : tensors_) {
             head.add_tensor(tensor.name, tensor.columns, tensor.rows, tensor.type);
         }
@@ -176,7 +178,7 @@ private:
 
     RandomModelShape shape_;
     base::Prng prng_;
-    RandomVocabulary vocabulary_ = random_vocabulary();
+    RandomVocabulary vocabulary_;
     float constant_ = 0.0F;
     std::vector<Tensor> tensors_;
 };

@@ -17,6 +17,12 @@ enum class WeightType { f32, f16, q8_0 };
 
 [[nodiscard]] base::Result<WeightType> weight_type_named(std::string_view name);
 
+// What the model's words mean to an engine.
+enum class RandomSyntax {
+    plain,     // a chat with tools in its template, as most models have
+    thinking,  // it also has marks for its thoughts and its calls, and uses them at random
+};
+
 struct RandomModelShape {
     std::uint32_t layers = 4;
     std::uint32_t width = 192;  // a multiple of the heads; of 32 for q8_0
@@ -25,6 +31,7 @@ struct RandomModelShape {
     std::uint32_t feed_forward = 512;   // a multiple of 32 for q8_0
     std::uint32_t context_tokens = 8192;
     WeightType weights = WeightType::f32;
+    RandomSyntax syntax = RandomSyntax::plain;
 };
 
 inline constexpr std::uint32_t random_model_context_tokens_min = 2048;

@@ -13,7 +13,7 @@ namespace {
 // SentencePiece's mark of a space.
 constexpr const char* space = "\xe2\x96\x81";
 
-enum TokenType : std::int32_t { normal = 1, unknown = 2, control = 3, byte = 6 };
+enum TokenType : std::int32_t { normal = 1, unknown = 2, control = 3, user = 4, byte = 6 };
 
 constexpr float never = -12.0F;
 
@@ -36,6 +36,15 @@ constexpr std::array words = {
 };
 
 constexpr std::array wide = {"é", "ü", "ß", "ñ", "→", "語", "車", "電", "😀", "🚗", "⚡"};
+
+// The end of thoughts and the beginning of a call are likelier than a word, so that they come
+// within some dozen tokens; the others only where template or grammar put them.
+struct Mark {
+    const char* text;
+    float bias;
+};
+constexpr std::array marks = {Mark{"<think>", never}, Mark{"</think>", 1.0F},
+                              Mark{"<tool_call>", 1.0F}, Mark{"</tool_call>", never}};
 
 class Builder {
 public:
@@ -66,7 +75,7 @@ float byte_bias(int value) {
 
 }  // namespace
 
-RandomVocabulary random_vocabulary() {
+RandomVocabulary random_vocabulary(RandomSyntax syntax) {
     Builder builder;
     builder.result.unknown = builder.add("<unk>", unknown, never, 0.0F);
     builder.result.begin_of_text = builder.add("<s>", control, never, 0.0F);
@@ -100,11 +109,20 @@ RandomVocabulary random_vocabulary() {
                 builder.result.biases[i] = 0.5F;
         }
     }
+    if (syntax == RandomSyntax::thinking) {
+        for (const Mark& mark : marks)
+            builder.add(mark.text, user, mark.bias, 0.0F);
+    }
     return builder.result;
 }
 
-std::string_view random_model_chat_template() {
-    return R"({%- set rest = messages -%}
+std::string random_model_chat_template(RandomSyntax syntax) {
+    static constexpr std::string_view thoughts =
+        R"({%- if message.role == 'assistant' and message.reasoning_content -%}
+{{- '<think>\n' + message.reasoning_content + '\n</think>\n\n' -}}
+{%- endif -%}
+)";
+    static constexpr std::string_view begin = R"({%- set rest = messages -%}
 {%- if tools or (messages and messages[0].role == 'system') -%}
 {{- '<|im_start|>system\n' -}}
 {%- if messages and messages[0].role == 'system' -%}
@@ -127,18 +145,46 @@ std::string_view random_model_chat_template() {
 {{- '<|im_start|>user\n<tool_response>\n' + message.content + '\n</tool_response><|im_end|>\n' -}}
 {%- else -%}
 {{- '<|im_start|>' + message.role + '\n' -}}
-{%- if message.content -%}{{- message.content -}}{%- endif -%}
+)";
+    static constexpr std::string_view content =
+        R"({%- if message.content -%}{{- message.content -}}{%- endif -%}
 {%- if message.tool_calls -%}
 {%- for call in message.tool_calls -%}
-{{- '<tool_call>\n{"name": "' + call.function.name + '", "arguments": ' -}}
+)";
+    static constexpr std::string_view call =
+        R"({{- '<tool_call>\n{"name": "' + call.function.name + '", "arguments": ' -}}
 {{- call.function.arguments | tojson -}}
 {{- '}\n</tool_call>' -}}
-{%- endfor -%}
+)";
+    // Right behind its mark: with that one token a random model has begun a call.
+    static constexpr std::string_view marked_call =
+        R"({{- '<tool_call>{"name": "' + call.function.name + '", "arguments": ' -}}
+{{- call.function.arguments | tojson -}}
+{{- '}</tool_call>' -}}
+)";
+    static constexpr std::string_view end = R"({%- endfor -%}
 {%- endif -%}
 {{- '<|im_end|>\n' -}}
 {%- endif -%}
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%})";
+    // Thinking begins in the prompt, as with many models.
+    static constexpr std::string_view begin_thoughts = R"(
+{%- if add_generation_prompt -%}
+{%- if enable_thinking is defined and enable_thinking is false -%}
+{{- '<think>\n\n</think>\n\n' -}}
+{%- else -%}
+{{- '<think>\n' -}}
+{%- endif -%}
+{%- endif -%})";
+    const bool thinks = syntax == RandomSyntax::thinking;
+    std::string text(begin);
+    text += thinks ? thoughts : "";
+    text += content;
+    text += thinks ? marked_call : call;
+    text += end;
+    text += thinks ? begin_thoughts : "";
+    return text;
 }
 
 }  // namespace idlewatt::engine

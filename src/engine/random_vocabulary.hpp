@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/random_model.hpp"
+
 namespace idlewatt::engine {
 
 struct RandomVocabulary {
@@ -24,9 +26,10 @@ struct RandomVocabulary {
     std::uint32_t end_of_turn = 0;
 };
 
-[[nodiscard]] RandomVocabulary random_vocabulary();
+[[nodiscard]] RandomVocabulary random_vocabulary(RandomSyntax syntax = RandomSyntax::plain);
 
-// Renders system, user, assistant and tool messages and the list of tools.
-[[nodiscard]] std::string_view random_model_chat_template();
+// Renders system, user, assistant and tool messages and the list of tools; thoughts too where the
+// syntax has them.
+[[nodiscard]] std::string random_model_chat_template(RandomSyntax syntax = RandomSyntax::plain);
 
 }  // namespace idlewatt::engine

@@ -48,6 +48,10 @@ void append_server_flags(std::vector<std::string>& argv, const LlamaServerOption
     append(argv, {"-t", std::to_string(options.threads), "--threads-http",
                   std::to_string(options.slots + http_threads_extra)});
     // No cache beside the slots: its default limit is 8 GiB. Warnings only: no prompt in a log.
+    // Vectors beside chat.
+    append(argv, {"--embeddings"});
+    if (!names_pooling(options.model_path))
+        append(argv, {"--pooling", "mean"});
     append(argv, {"--no-ui", "--no-warmup", "--fit", "off", "--cache-ram", "0", "-lv", "2"});
     // Who serves whole weights wants exactness: with a half-precision cache and fused attention a
     // token's log-probability moves by up to 0.02 between prefill and decode, enough for an answer

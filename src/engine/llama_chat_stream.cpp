@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "engine/llama_chat_stream.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/completion.hpp"
+#include "engine/logprobs.hpp"
+
+namespace idlewatt::engine {
+
+namespace {
+
+// One message between car and gateway holds a piece of a quarter of a megabyte.
+constexpr std::size_t reasoning_piece_bytes = 64 * 1024;
+
+// The longest beginning of at most so many bytes that ends between two characters.
+std::size_t whole_characters(std::string_view text, std::size_t bytes) {
+    if (text.size() <= bytes)
+        return text.size();
+    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U)
+        --bytes;
+    return bytes;
+}
+
+}  // namespace
+
+LlamaChatStream::LlamaChatStream(EngineLink link, Generation generation, Request request,
+                                 StreamHandler handler, std::function<void()> heard)
+    : LlamaStream(std::move(link), std::move(generation), std::move(handler), std::move(heard)),
+      request_(std::move(request)) {}
+
+void LlamaChatStream::start() {
+    const core::ResumePoint& resume = generation().resume;
+    if (request_.tokens_max && *request_.tokens_max <= resume.tokens)
+        return finish_at_limit();
+    if (resume.empty())
+        return stream("/v1/chat/completions", chat_body(request_, {}));
+    ask_said([this, &resume](std::string text) {
+        said_ = {std::move(text), resume.reasoning, resume.tokens};
+        count_prompt();
+    });
+}
+
+// The prompt's own tokens are counted apart from those of the resumed part.
+void LlamaChatStream::count_prompt() {
+    const auto go = [this] { stream("/v1/chat/completions", chat_body(request_, said_)); };
+    if (request_.images)
+        return go();  // its tokens are not only text
+    ask("/apply-template", request_.template_json, [this, go](const std::string& body) {
+        const auto prompt = templated_prompt(body);
+        if (!prompt)
+            return fail(prompt.error().message);
+        ask("/tokenize", tokenize_body(*prompt, true), [this, go](const std::string& tokens) {
+            const auto ids = tokenized(tokens);
+            if (!ids)
+                return fail(ids.error().message);
+            prompt_tokens_ = static_cast<std::uint32_t>(ids->size());
+            go();
+        });
+    });
+}
+
+void LlamaChatStream::take(std::string_view body) {
+    events_.feed(body);
+    for (;;) {
+        auto next = events_.next();
+        if (!next)
+            return fail(next.error().message);
+        if (!*next)
+            break;
+        if (const auto* error = std::get_if<EngineError>(&**next))
+            return refuse(error->status, error->message);
+        take_event(std::get<ChatEvent>(**next));
+    }
+    flush();
+}
+
+void LlamaChatStream::take_event(const ChatEvent& event) {
+    if (ended())
+        return;
+    const std::uint32_t before =
+        std::exchange(counted_, std::max(counted_, event.tokens_predicted));
+    thought_ = event.text.empty() ? counted_ : before;
+    evaluated_ = std::max(evaluated_, event.tokens_evaluated);
+    cached_ = std::max(cached_, event.cached_tokens);
+    if (request_.top_logprobs && !event.logprobs_json.empty()) {
+        append_logprobs(held_logprobs_, Json::parse(event.logprobs_json, nullptr, false),
+                        *request_.top_logprobs);
+    }
+    take_reasoning(event.reasoning);
+    take_text(event.text);
+    for (const CallPart& part : event.calls)
+        calls_.take(part);
+    if (event.reason)
+        reason_ = event.reason;
+    // The last event but one has the reason, the last one the number of tokens.
+    if (reason_ && event.counts && event.text.empty() && !event.reason)
+        end();
+}
+
+void LlamaChatStream::take_reasoning(std::string_view reasoning) {
+    // The client has all of it already, or text that came after it.
+    if (said_.reasoning.empty() && said_.text.empty())
+        reasoning_ += reasoning;
+}
+
+void LlamaChatStream::take_text(std::string_view text) {
+    if (text.empty())
+        return;
+    release_reasoning();
+    core::Piece piece;
+    piece.text = text;
+    say(std::move(piece));
+}
+
+void LlamaChatStream::release_reasoning() {
+    for (std::string_view rest = reasoning_; !rest.empty();) {
+        core::Piece piece;
+        piece.token_count = thought_ - std::min(told_, thought_);
+        told_ = std::max(told_, thought_);
+        const std::size_t bytes = whole_characters(rest, reasoning_piece_bytes);
+        piece.reasoning = rest.substr(0, bytes);
+        rest.remove_prefix(bytes);
+        enqueue({std::move(piece), {}});
+    }
+    reasoning_.clear();
+}
+
+void LlamaChatStream::release_calls() {
+    core::Piece piece;
+    piece.tool_calls = calls_.whole();
+    if (!piece.tool_calls.empty())
+        say(std::move(piece));
+}
+
+void LlamaChatStream::say(core::Piece piece) {
+    piece.token_count = counted_ - std::min(told_, counted_);
+    told_ = std::max(told_, counted_);
+    piece.logprobs_json = logprobs_json(std::exchange(held_logprobs_, {}));
+    enqueue({std::move(piece), {}});
+}
+
+void LlamaChatStream::end() {
+    release_reasoning();
+    release_calls();
+    core::Finished finished;
+    finished.reason = *reason_;
+    finished.generated_tokens = counted_;
+    finished.prompt_tokens = said_.tokens == 0 ? evaluated_ : prompt_tokens_;
+    finished.cached_tokens = std::min(cached_, finished.prompt_tokens);
+    finish(finished);
+}
+
+void LlamaChatStream::conclude() {
+    if (!reason_)
+        return LlamaStream::conclude();
+    end();
+    flush();
+}
+
+}  // namespace idlewatt::engine

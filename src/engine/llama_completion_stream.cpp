@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "engine/llama_completion_stream.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/contract_check.hpp"
+#include "engine/logprobs.hpp"
+
+namespace idlewatt::engine {
+
+LlamaCompletionStream::LlamaCompletionStream(EngineLink link, Generation generation,
+                                             base::Result<Request> request, StreamHandler handler,
+                                             std::function<void()> heard)
+    : LlamaStream(std::move(link), std::move(generation), std::move(handler), std::move(heard)),
+      request_(std::move(request)) {}
+
+// ── before the answer ───────────────────────────────────────────────────────────────────────────
+
+void LlamaCompletionStream::start() {
+    if (!request_)
+        return reject(400, request_.error().message);
+    if (request_->tokens_max && *request_->tokens_max <= generation().resume.tokens)
+        return finish_at_limit();
+    if (request_->task == core::Task::chat) {
+        return ask("/apply-template", request_->template_json, [this](const std::string& body) {
+            const auto prompt = templated_prompt(body);
+            if (!prompt)
+                return fail(prompt.error().message);
+            count_prompt(*prompt);
+        });
+    }
+    if (const auto* text = std::get_if<std::string>(&request_->prompt))
+        return count_prompt(*text);
+    prompt_tokens_ = static_cast<std::uint32_t>(std::get<core::TokenIds>(request_->prompt).size());
+    complete(request_->prompt);
+}
+
+// The prompt's own tokens are counted apart from those of the resumed part.
+void LlamaCompletionStream::count_prompt(const std::string& prompt) {
+    if (generation().resume.empty())
+        return complete(prompt);
+    ask("/tokenize", tokenize_body(prompt, true), [this](const std::string& body) {
+        auto ids = tokenized(body);
+        if (!ids)
+            return fail(ids.error().message);
+        prompt_tokens_ = static_cast<std::uint32_t>(ids->size());
+        complete(*ids);
+    });
+}
+
+void LlamaCompletionStream::complete(const Input& prompt) {
+    if (request_->held && !generation().resume.empty())
+        return end_held();
+    stream("/completion", completion_body(*request_, prompt, generation().resume));
+}
+
+// What was held back was said in one piece: whoever has it has the whole answer.
+void LlamaCompletionStream::end_held() {
+    core::Finished finished;
+    finished.prompt_tokens = prompt_tokens_;
+    finish(finished);
+    flush();
+}
+
+// ── the answer ──────────────────────────────────────────────────────────────────────────────────
+
+void LlamaCompletionStream::take(std::string_view body) {
+    events_.feed(body);
+    for (;;) {
+        auto next = events_.next();
+        if (!next)
+            return fail(next.error().message);
+        if (!*next)
+            break;
+        if (const auto* error = std::get_if<CompletionError>(&**next))
+            return refuse(error->status, error->message);
+        take_event(std::get<CompletionEvent>(**next));
+    }
+    flush();
+}
+
+void LlamaCompletionStream::take_event(const CompletionEvent& event) {
+    if (ended())
+        return;
+    if (event.tokens_evaluated != 0)
+        evaluated_ = event.tokens_evaluated;
+    look_for_capabilities(event);
+    // An engine that does not count leaves us to count what it shows.
+    const std::uint32_t shown = static_cast<std::uint32_t>(event.ids.size());
+    const std::uint32_t predicted = event.counts         ? event.tokens_predicted
+                                    : event.text.empty() ? counted_ + shown
+                                                         : counted_ + std::max(shown, 1U);
+    if (predicted > counted_) {
+        held_.token_count += predicted - counted_;
+        counted_ = predicted;
+        held_.ids.insert(held_.ids.end(), event.ids.begin(), event.ids.end());
+    }
+    if (request_->top_logprobs && !event.logprobs_json.empty()) {
+        append_logprobs(held_logprobs_, Json::parse(event.logprobs_json, nullptr, false),
+                        *request_->top_logprobs);
+    }
+    if (!event.text.empty()) {
+        held_.text = event.text;
+        queue_held();
+    }
+    if (event.last) {
+        release_whole();
+        core::Finished finished;
+        finished.reason = event.reason;
+        finished.generated_tokens = counted_;
+        finished.prompt_tokens = generation().resume.empty() ? evaluated_ : prompt_tokens_;
+        finished.cached_tokens = std::min(event.cached_tokens, finished.prompt_tokens);
+        finish(finished);
+    }
+}
+
+void LlamaCompletionStream::queue_held() {
+    Queued queued;
+    if (held_.ids.size() != held_.token_count) {
+        if (!held_.ids.empty())
+            queued.last_id = held_.ids.back();
+        held_.ids.clear();
+    }
+    if (request_->held) {
+        const core::Piece piece = std::exchange(held_, {});
+        whole_.text += piece.text;
+        whole_.token_count += piece.token_count;
+        return;
+    }
+    held_.logprobs_json = logprobs_json(std::exchange(held_logprobs_, {}));
+    queued.delivery = std::exchange(held_, {});
+    enqueue(std::move(queued));
+}
+
+void LlamaCompletionStream::release_whole() {
+    whole_.logprobs_json = logprobs_json(std::exchange(held_logprobs_, {}));
+    if (!whole_.text.empty())
+        enqueue({std::exchange(whole_, {}), {}});
+}
+
+// Every chunk but the last, which may hold only a rest of text, names its newest token.
+void LlamaCompletionStream::look_for_capabilities(const CompletionEvent& event) {
+    named_ids_ = named_ids_ || !event.ids.empty();
+    if (event.last || event.text.empty() || !link().lacks)
+        return;
+    if (!named_ids_)
+        link().lacks(capability_names_ids);
+    if (!event.counts)
+        link().lacks(capability_counts_tokens);
+}
+
+}  // namespace idlewatt::engine
