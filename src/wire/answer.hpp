@@ -34,8 +34,9 @@ struct AnswerHead {
     bool include_usage = false;  // every chunk says "usage":null, as documented for that option
     core::Task task = core::Task::chat;
     std::optional<std::uint32_t> top_logprobs{};  // present: the client wants logprobs
-    std::string service_tier = "default";         // the one really used
-    std::string system_fingerprint{};             // empty: not said
+    // Said in the first and the last chunk of each choice and in whole bodies; empty: not said.
+    std::string service_tier{};  // the one really used
+    std::string system_fingerprint{};
 };
 
 // Names what determines an answer beside the request: fp_ and ten hexadecimal digits.

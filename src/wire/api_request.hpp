@@ -26,6 +26,7 @@ inline constexpr std::uint32_t completion_logprobs_max = 5;
 inline constexpr std::size_t logit_biases_max = 1024;
 inline constexpr std::uint32_t completion_tokens_default = 16;
 inline constexpr std::size_t function_name_bytes_max = 64;
+inline constexpr std::size_t tools_max = 128;
 
 struct ApiRequest {
     core::Task task = core::Task::chat;

@@ -62,6 +62,8 @@ struct KeyBookPage {
 
 // ── what a car is to hold ───────────────────────────────────────────────────────────────────────
 
+inline constexpr std::size_t model_word_bytes_max = 64;  // architecture, quantization
+inline constexpr std::size_t blob_url_bytes_max = 2048;
 [[nodiscard]] std::string encode(const core::Capacity& capacity);
 [[nodiscard]] base::Result<core::Capacity> decode_capacity(std::string_view bytes);
 [[nodiscard]] std::string encode(const core::Assignment& assignment);

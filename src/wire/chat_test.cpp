@@ -8,7 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/prng.hpp"
+#include "wire/answer.hpp"
 #include "wire/chat_text.hpp"
+#include "wire/models.hpp"
 
 namespace idlewatt::wire {
 namespace {
@@ -16,6 +18,41 @@ namespace {
 using nlohmann::json;
 
 const AnswerHead head{core::WorkId{"w1"}, "a \"model\"", base::WallTime{1'790'000'000'999'999}};
+
+std::string role_event(const AnswerHead& with) {
+    std::string out;
+    StreamedChoice choice;
+    append_begin(out, with, choice);
+    return out;
+}
+
+std::string text_event(const AnswerHead& with, std::string_view text) {
+    std::string out;
+    StreamedChoice choice;
+    append_piece(out, with, choice, {{}, std::string(text), 1});
+    return out;
+}
+
+std::string finish_event(const AnswerHead& with, core::FinishReason reason) {
+    std::string out;
+    append_finish(out, with, {}, reason);
+    return out;
+}
+
+std::string usage_event(AnswerHead with, const Usage& usage) {
+    with.include_usage = true;
+    std::string out;
+    append_usage(out, with, usage);
+    return out;
+}
+
+std::string chat_answer(const AnswerHead& with, std::string_view text, core::FinishReason reason,
+                        const Usage& usage) {
+    WholeChoice choice;
+    choice.text = text;
+    choice.reason = reason;
+    return whole_answer(with, {&choice, 1}, usage);
+}
 
 json good_request() {
     return {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
@@ -142,13 +179,13 @@ TEST(ChatEvents, UsageHasNoChoices) {
 }
 
 TEST(ChatEvents, ErrorDoneAndComment) {
-    EXPECT_EQ(event_json(error_event("worker_preempted", "no \"car\"\n")),
+    EXPECT_EQ(event_json(error_event(api_error(ApiErrorCode::worker_preempted, "no \"car\"\n"))),
               (json{{"error",
                      {{"message", "no \"car\"\n"},
                       {"type", "server_error"},
                       {"param", nullptr},
                       {"code", "worker_preempted"}}}}));
-    EXPECT_EQ(event_json(error_event("no_capacity", ""))["error"]["type"],
+    EXPECT_EQ(event_json(error_event(api_error(ApiErrorCode::no_capacity, "")))["error"]["type"],
               "service_unavailable_error");
     EXPECT_EQ(done_event(), "data: [DONE]\n\n");
     EXPECT_EQ(comment_event("keep\r\n\nalive"), ": keep   alive\n\n");
@@ -157,15 +194,15 @@ TEST(ChatEvents, ErrorDoneAndComment) {
 TEST(ChatEvents, RandomTextNeverBreaksTheFraming) {
     base::Prng prng(2);
     for (int i = 0; i < 5'000; ++i) {
-        const std::string bytes = random_bytes(prng, prng.below(60), 256);
+        const std::string bytes = random_bytes(prng, 1 + prng.below(59), 256);
         AnswerHead strange = head;
         strange.model = random_bytes(prng, prng.below(20), 256);
         const json text = event_json(text_event(strange, bytes));
         ASSERT_EQ(first_bad_utf8(bytes) == std::nullopt,
                   text["choices"][0]["delta"]["content"] == bytes);
-        event_json(error_event(bytes, bytes));
-        ASSERT_TRUE(json::accept(error_body(bytes, bytes, bytes)));
-        ASSERT_TRUE(json::accept(models_body({bytes, bytes}, {})));
+        event_json(error_event(api_error(ApiErrorCode::invalid_value, bytes, bytes)));
+        const std::vector<ModelRow> rows(2, ModelRow{bytes, {}});
+        ASSERT_TRUE(json::accept(models_body(rows)));
         const std::string comment = comment_event(bytes);
         ASSERT_EQ(std::count(comment.begin(), comment.end(), '\n'), 2);
     }
@@ -183,16 +220,19 @@ TEST(ChatBodies, AreAsDocumented) {
                     {"logprobs", nullptr},
                     {"finish_reason", "length"}}}));
     EXPECT_EQ(answer["usage"]["total_tokens"], 12);
-    EXPECT_EQ(json::parse(error_body("server_error", "", "m")), (json{{"error",
-                                                                       {{"message", "m"},
-                                                                        {"type", "server_error"},
-                                                                        {"param", nullptr},
-                                                                        {"code", nullptr}}}}));
-    EXPECT_EQ(json::parse(models_body({}, {}))["data"], json::array());
-    const json models = json::parse(models_body({"a", "b"}, base::WallTime{3'000'000}));
+    EXPECT_EQ(json::parse(error_body(api_error(ApiErrorCode::bad_json, "m"))),
+              (json{{"error",
+                     {{"message", "m"},
+                      {"type", "invalid_request_error"},
+                      {"param", nullptr},
+                      {"code", nullptr}}}}));
+    EXPECT_EQ(json::parse(models_body({}))["data"], json::array());
+    const std::vector<ModelRow> rows{{"a", {}}, {"b", base::WallTime{3'000'000}}};
+    const json models = json::parse(models_body(rows));
     EXPECT_EQ(models["object"], "list");
-    EXPECT_EQ(models["data"][1],
-              (json{{"id", "b"}, {"object", "model"}, {"created", 3}, {"owned_by", "idlewatt"}}));
+    const json expected{{"id", "b"}, {"object", "model"}, {"created", 3}, {"owned_by", "idlewatt"}};
+    for (const auto& [name, value] : expected.items())
+        EXPECT_EQ(models["data"][1][name], value);
 }
 
 // ── requests ────────────────────────────────────────────────────────────────────────────────────
@@ -203,7 +243,7 @@ TEST(ChatRequests, TheUsualOnesAreTaken) {
     ASSERT_TRUE(request) << request.error().message;
     EXPECT_EQ(request->model, "m");
     EXPECT_FALSE(request->stream);
-    EXPECT_EQ(request->json, body.dump());
+    EXPECT_EQ(request->works, std::vector{body.dump()});
 
     body = json::parse(R"({
         "messages": [{"role": "system", "content": [{"type": "text", "text": "be"}]},
@@ -222,7 +262,7 @@ TEST(ChatRequests, TheUsualOnesAreTaken) {
     EXPECT_EQ(request->model, "");
     EXPECT_TRUE(request->stream);
     EXPECT_TRUE(request->include_usage);
-    EXPECT_EQ(request->json, body.dump());
+    EXPECT_EQ(request->works, std::vector{body.dump()});
 }
 
 TEST(ChatRequests, DeveloperIsSystemForTheEngine) {
@@ -232,7 +272,8 @@ TEST(ChatRequests, DeveloperIsSystemForTheEngine) {
     const auto request = parse_chat_request(body.dump());
     ASSERT_TRUE(request);
     body["messages"][0]["role"] = "system";
-    EXPECT_EQ(json::parse(request->json), body);
+    ASSERT_EQ(request->works.size(), 1U);
+    EXPECT_EQ(json::parse(request->works[0]), body);
 }
 
 struct Bad {
@@ -254,6 +295,14 @@ const Bad bad_requests[] = {
     {R"({"messages": [{"role": "user", "content": [{"type": "text"}]}]})",
      "messages[0].content[0].text", "invalid_value"},
     {R"({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]})",
+     "messages[0].content[0].image_url.url", "invalid_value"},
+    {R"({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]})",
+     "messages[0].content[0].image_url", "invalid_value"},
+    {R"({"messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "http://10.0.0.1/cat.png"}}]}]})",
+     "messages[0].content[0].image_url.url", "unsupported_parameter"},
+    {R"({"messages": [{"role": "system", "content": [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}]})",
      "messages[0].content[0].type", "unsupported_parameter"},
     {R"({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]})",
      "messages[0].content[0].type", "unsupported_parameter"},
@@ -277,17 +326,73 @@ const Bad bad_requests[] = {
     {R"({"seed": 0.5})", "seed", "invalid_value"},
     {R"({"stop": ["1", "2", "3", "4", "5"]})", "stop", "invalid_value"},
     {R"({"stop": [1]})", "stop", "invalid_value"},
-    {R"({"n": 2})", "n", "unsupported_parameter"},
+    {R"({"n": 9})", "n", "unsupported_parameter"},
+    {R"({"n": 1.5})", "n", "invalid_value"},
+    {R"({"n": 18446744073709551615})", "n", "invalid_value"},
+    {R"({"seed": 18446744073709551615})", "seed", "invalid_value"},
+    {R"({"stop": []})", "stop", "invalid_value"},
+    {R"({"service_tier": "gold"})", "service_tier", "invalid_value"},
+    {R"({"data_class": "secret"})", "data_class", "invalid_value"},
+    {R"({"data_class": 1})", "data_class", "invalid_value"},
+    {R"({"model": "a\nb"})", "model", "invalid_value"},
+    {R"({"reasoning_effort": "huge"})", "reasoning_effort", "invalid_value"},
     {R"({"n": 0})", "n", "invalid_value"},
-    {R"({"tools": [{"type": "function"}]})", "tools", "unsupported_parameter"},
-    {R"({"tool_choice": "required"})", "tool_choice", "unsupported_parameter"},
+    {R"({"tools": "f"})", "tools", "invalid_value"},
+    {R"({"tools": [1]})", "tools[0]", "invalid_value"},
+    {R"({"tools": [{"function": {"name": "f"}}]})", "tools[0].type", "invalid_value"},
+    {R"({"tools": [{"type": "function"}]})", "tools[0].function", "invalid_value"},
+    {R"({"tools": [{"type": "custom", "custom": {"name": "f"}}]})", "tools[0].type",
+     "unsupported_parameter"},
+    {R"({"tools": [{"type": "function", "function": {"name": "a b"}}]})", "tools[0].function.name",
+     "invalid_value"},
+    {R"({"tools": [{"type": "function", "function": {"name": "f", "parameters": []}}]})",
+     "tools[0].function.parameters", "invalid_value"},
+    {R"({"tools": [{"type": "function", "function": {"name": "f", "strict": 1}}]})",
+     "tools[0].function.strict", "invalid_value"},
+    {R"({"tool_choice": "required"})", "tool_choice", "invalid_value"},
+    {R"({"tool_choice": "any"})", "tool_choice", "invalid_value"},
+    {R"({"tool_choice": {"type": "function", "function": {"name": "f"}}})", "tool_choice",
+     "invalid_value"},
+    {R"({"tool_choice": {"type": "function", "function": {"name": "g"}},
+         "tools": [{"type": "function", "function": {"name": "f"}}]})",
+     "tool_choice", "invalid_value"},
+    {R"({"tool_choice": {"type": "custom", "custom": {"name": "f"}}})", "tool_choice",
+     "unsupported_parameter"},
+    {R"({"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto"}},
+         "tools": [{"type": "function", "function": {"name": "f"}}]})",
+     "tool_choice.allowed_tools", "invalid_value"},
+    {R"({"parallel_tool_calls": 1})", "parallel_tool_calls", "invalid_value"},
+    {R"({"messages": [{"role": "tool", "content": "r"}]})", "messages[0].tool_call_id",
+     "invalid_value"},
+    {R"({"messages": [{"role": "assistant", "tool_calls": {}}]})", "messages[0].tool_calls",
+     "invalid_value"},
+    {R"({"messages": [{"role": "assistant", "tool_calls": [{"id": "a", "type": "custom"}]}]})",
+     "messages[0].tool_calls[0].type", "unsupported_parameter"},
+    {R"({"messages": [{"role": "assistant", "tool_calls": [
+        {"id": "a", "type": "function", "function": {"name": "f", "arguments": {}}}]}]})",
+     "messages[0].tool_calls[0].function", "invalid_value"},
     {R"({"functions": [{}]})", "functions", "unsupported_parameter"},
     {R"({"function_call": {"name": "f"}})", "function_call", "unsupported_parameter"},
-    {R"({"response_format": {"type": "json_object"}})", "response_format", "unsupported_parameter"},
-    {R"({"response_format": "json"})", "response_format", "unsupported_parameter"},
-    {R"({"logprobs": true})", "logprobs", "unsupported_parameter"},
-    {R"({"top_logprobs": 3})", "top_logprobs", "unsupported_parameter"},
-    {R"({"logit_bias": {"5": 1}})", "logit_bias", "unsupported_parameter"},
+    {R"({"response_format": {"type": "yaml"}})", "response_format", "invalid_value"},
+    {R"({"response_format": "json"})", "response_format", "invalid_value"},
+    {R"({"response_format": {"type": "json_schema"}})", "response_format", "invalid_value"},
+    {R"({"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}})",
+     "response_format", "invalid_value"},
+    {R"({"response_format": {"type": "json_schema",
+         "json_schema": {"name": "a.b", "schema": {}}}})",
+     "response_format", "invalid_value"},
+    {R"({"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}})",
+     "response_format", "invalid_value"},
+    {R"({"response_format": {"type": "json_object", "schema": 3}})", "response_format",
+     "invalid_value"},
+    {R"({"logprobs": 1})", "logprobs", "invalid_value"},
+    {R"({"top_logprobs": 3})", "top_logprobs", "invalid_value"},
+    {R"({"logprobs": true, "top_logprobs": 21})", "top_logprobs", "invalid_value"},
+    {R"({"logprobs": true, "tools": [{"type": "function", "function": {"name": "f"}}]})",
+     "logprobs", "unsupported_parameter"},
+    {R"({"logit_bias": {"x": 1}})", "logit_bias", "invalid_value"},
+    {R"({"logit_bias": {"5": 101}})", "logit_bias", "invalid_value"},
+    {R"({"logit_bias": [[5, 1]]})", "logit_bias", "invalid_value"},
     {R"({"modalities": ["text", "audio"]})", "modalities", "unsupported_parameter"},
     {R"({"audio": {"voice": "x"}})", "audio", "unsupported_parameter"},
     {R"({"store": true})", "store", "unsupported_parameter"},
@@ -299,8 +404,9 @@ TEST(ChatRequests, WhatCannotBeServedIsRefusedByName) {
         body.update(json::parse(bad.patch));
         const auto request = parse_chat_request(body.dump());
         ASSERT_FALSE(request) << bad.patch;
-        EXPECT_EQ(request.error().parameter, bad.parameter) << bad.patch;
-        EXPECT_EQ(request.error().code, bad.code) << bad.patch;
+        EXPECT_EQ(request.error().param, bad.parameter) << bad.patch;
+        EXPECT_EQ(info(request.error().code).name, bad.code) << bad.patch;
+        EXPECT_EQ(request.error().http_status(), 400);
         EXPECT_NE(request.error().message.find("'" + std::string(bad.parameter) + "'"),
                   std::string::npos)
             << request.error().message;
@@ -344,12 +450,12 @@ TEST(ChatRequests, DepthAndSizeAreBounded) {
     const auto nested = [](std::size_t depth) {
         return std::string(depth, '[') + std::string(depth, ']');
     };
-    EXPECT_TRUE(parse_chat_request(with(nested(chat_depth_max - 1))));
-    EXPECT_FALSE(parse_chat_request(with(nested(chat_depth_max))));
+    EXPECT_TRUE(parse_chat_request(with(nested(request_depth_max - 1))));
+    EXPECT_FALSE(parse_chat_request(with(nested(request_depth_max))));
     EXPECT_FALSE(parse_chat_request(std::string(1'000'000, '[')));
     EXPECT_TRUE(parse_chat_request(with("\"" + std::string(100'000, '[') + "\\\"[\"")));
     std::string many = "[0";
-    for (std::size_t i = 0; i < chat_values_max; ++i) {
+    for (std::size_t i = 0; i < request_values_max; ++i) {
         many += ",0";
     }
     EXPECT_FALSE(parse_chat_request(with(many + "]")));
@@ -388,7 +494,9 @@ TEST(ChatRequests, MutatedOnesNeverCrash) {
         const auto request = parse_chat_request(text);
         if (request) {
             ++taken;
-            ASSERT_TRUE(json::accept(request->json));
+            ASSERT_EQ(request->works.size(), request->n);
+            for (const std::string& work : request->works)
+                ASSERT_TRUE(json::accept(work));
         } else {
             ASSERT_FALSE(request.error().message.empty());
             ASSERT_TRUE(json::accept(error_body(request.error())));

@@ -9,6 +9,7 @@
 #include <google/protobuf/stubs/logging.h>
 
 #include "core/announcement.hpp"
+#include "core/model.hpp"
 
 namespace idlewatt::wire {
 
@@ -31,12 +32,18 @@ bool skip_varint(std::string_view& bytes, std::uint64_t& value) {
     return false;
 }
 
+struct Field {
+    std::uint32_t number = 0;
+    std::string_view content;  // of a text, bytes or message
+};
+
 // Moves past one field; false when it is malformed. Groups are not used by us: malformed.
-bool skip_field(std::string_view& bytes) {
+bool skip_field(std::string_view& bytes, Field& field) {
     std::uint64_t tag = 0;
     std::uint64_t length = 0;
     if (!skip_varint(bytes, tag))
         return false;
+    field = {static_cast<std::uint32_t>(tag >> 3), {}};
     switch (tag & 7) {
         case 0:
             return skip_varint(bytes, length);
@@ -55,11 +62,22 @@ bool skip_field(std::string_view& bytes) {
     }
     if (length > bytes.size())
         return false;
+    if ((tag & 7) == 2)
+        field.content = bytes.substr(0, length);
     bytes.remove_prefix(length);
     return true;
 }
 
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
 }  // namespace
+
+bool is_model_name(std::string_view text) {
+    return !text.empty() && text.size() <= core::model_name_bytes_max &&
+           !std::ranges::any_of(text, is_control);
+}
 
 void Checks::id(std::string_view field, std::string_view text) {
     if (!core::is_id(text)) [[unlikely]] {
@@ -69,11 +87,23 @@ void Checks::id(std::string_view field, std::string_view text) {
 }
 
 void Checks::model(std::string_view field, std::string_view text) {
-    const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-    if (text.empty() || text.size() > core::model_name_bytes_max ||
-        std::ranges::any_of(text, control)) [[unlikely]] {
+    if (!is_model_name(text)) [[unlikely]] {
         broken(field, "a text of " + std::to_string(text.size()) + " bytes",
                "1 to 128 bytes without control characters");
+    }
+}
+
+void Checks::text(std::string_view field, std::string_view text, std::size_t bytes_max) {
+    if (text.size() > bytes_max || std::ranges::any_of(text, is_control)) [[unlikely]] {
+        broken(field, "a text of " + std::to_string(text.size()) + " bytes",
+               "at most " + std::to_string(bytes_max) + " bytes without control characters");
+    }
+}
+
+void Checks::sha256(std::string_view field, std::string_view text) {
+    if (!core::is_sha256(text)) [[unlikely]] {
+        broken(field, "a text of " + std::to_string(text.size()) + " bytes",
+               "64 hexadecimal digits in lower case");
     }
 }
 
@@ -109,12 +139,25 @@ base::Result<void> check_size(std::string_view bytes, const Bounds& bounds) {
     if (!checks.ok())
         return checks.error();
     std::size_t fields = 0;
+    std::size_t inner_fields = 0;
+    Field field;
     while (!bytes.empty()) {
-        if (!skip_field(bytes))
+        if (!skip_field(bytes, field))
             return malformed(bounds);
         if (++fields > bounds.fields_max) {
             checks.number("its number of fields", fields, 0, bounds.fields_max);
             return checks.error();
+        }
+        if (field.number != bounds.inner_field)
+            continue;
+        for (Field inner; !field.content.empty();) {
+            if (!skip_field(field.content, inner))
+                return malformed(bounds);
+            if (++inner_fields > bounds.inner_fields_max) {
+                checks.number("its number of inner fields", inner_fields, 0,
+                              bounds.inner_fields_max);
+                return checks.error();
+            }
         }
     }
     return {};

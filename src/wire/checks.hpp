@@ -13,6 +13,8 @@
 
 namespace idlewatt::wire {
 
+[[nodiscard]] bool is_model_name(std::string_view text);
+
 // Remembers the first broken bound of one message.
 class Checks {
 public:
@@ -36,6 +38,13 @@ public:
 
     void id(std::string_view field, std::string_view text);
     void model(std::string_view field, std::string_view text);
+    void optional_id(std::string_view field, std::string_view text) {
+        if (!text.empty())
+            id(field, text);
+    }
+    // For people to read: may be empty, has no control characters.
+    void text(std::string_view field, std::string_view text, std::size_t bytes_max);
+    void sha256(std::string_view field, std::string_view text);
 
     [[nodiscard]] bool ok() const { return problem_.empty(); }
     [[nodiscard]] tl::unexpected<base::Error> error() const;
@@ -54,6 +63,9 @@ struct Bounds {
     std::string_view message;  // its name in api/wire.proto
     std::size_t bytes_max;
     std::size_t fields_max;  // of the outermost message, counting each of a repeated field
+    // The one field, if any, that is a message with a repeated message in it.
+    std::uint32_t inner_field = 0;
+    std::size_t inner_fields_max = 0;
 };
 
 // An empty string field costs two bytes on the wire and forty in memory, so fields are counted

@@ -87,6 +87,18 @@ constexpr std::array signals{
 };
 static_assert(signals.size() == core::signal_count);
 
+constexpr std::array key_roles{
+    Pair{core::KeyRole::customer, v1::KEY_ROLE_CUSTOMER},
+    Pair{core::KeyRole::fleet_operator, v1::KEY_ROLE_OPERATOR},
+    Pair{core::KeyRole::analyst, v1::KEY_ROLE_ANALYST},
+};
+
+constexpr std::array data_classes{
+    Pair{core::DataClass::any_car, v1::DATA_CLASS_PUBLIC},
+    Pair{core::DataClass::own_fleet, v1::DATA_CLASS_OWN_FLEET},
+    Pair{core::DataClass::refuse, v1::DATA_CLASS_REFUSE},
+};
+
 template <class Table, class Ours>
 auto find_theirs(const Table& table, Ours ours) {
     for (const auto& pair : table) {
@@ -122,6 +134,12 @@ v1::AttemptEnd to_wire(core::AttemptEnd end) {
 v1::Signal to_wire(core::SignalId signal) {
     return find_theirs(signals, signal);
 }
+v1::KeyRole to_wire(core::KeyRole role) {
+    return find_theirs(key_roles, role);
+}
+v1::DataClass to_wire(core::DataClass data_class) {
+    return find_theirs(data_classes, data_class);
+}
 
 std::optional<core::Reason> from_wire(v1::Reason reason) {
     return find_ours<core::Reason>(reasons, reason);
@@ -137,6 +155,12 @@ std::optional<core::AttemptEnd> from_wire(v1::AttemptEnd end) {
 }
 std::optional<core::SignalId> from_wire(v1::Signal signal) {
     return find_ours<core::SignalId>(signals, signal);
+}
+std::optional<core::KeyRole> from_wire(v1::KeyRole role) {
+    return find_ours<core::KeyRole>(key_roles, role);
+}
+std::optional<core::DataClass> from_wire(v1::DataClass data_class) {
+    return find_ours<core::DataClass>(data_classes, data_class);
 }
 
 }  // namespace idlewatt::wire

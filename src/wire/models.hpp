@@ -38,7 +38,4 @@ struct ModelRow {
 // The model of /v1/models/<here>, where / and : may be escaped or not. nullopt: no model's name.
 [[nodiscard]] std::optional<std::string> model_of_path(std::string_view escaped);
 
-// What parse_*_request understands, by name.
-[[nodiscard]] std::span<const std::string_view> supported_parameters(bool embeddings);
-
 }  // namespace idlewatt::wire

@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "wire/subject.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -11,12 +12,25 @@ namespace idlewatt::wire {
 
 namespace {
 
-std::string of_vehicle(const std::string& cell, std::string_view vehicle, std::string_view rest) {
+std::string of(const std::string& cell, std::string_view family, std::string_view id,
+               std::string_view rest) {
     IDLEWATT_ASSERT(core::is_id(cell));
     std::string subject;
-    subject.reserve(8 + cell.size() + vehicle.size() + rest.size());
-    subject.append("iw.").append(cell).append(".v.").append(vehicle).append(".").append(rest);
+    subject.reserve(8 + cell.size() + id.size() + rest.size());
+    subject.append("iw.").append(cell).append(family).append(id).append(".").append(rest);
     return subject;
+}
+
+std::string of_vehicle(const std::string& cell, std::string_view vehicle, std::string_view rest) {
+    return of(cell, ".v.", vehicle, rest);
+}
+
+std::string of_gateway(const std::string& cell, std::string_view gateway, std::string_view rest) {
+    return of(cell, ".g.", gateway, rest);
+}
+
+std::string of_coordinator(const std::string& cell, std::string_view rest) {
+    return of(cell, ".", "coordinator", rest);
 }
 
 // Ids reach subjects only checked: a dot or a wildcard in one would change who hears it.
@@ -32,8 +46,8 @@ struct Tokens {
     std::size_t count = 0;
 };
 
-// nullopt when it is no subject of a vehicle: iw.<cell>.v.<vehicle>.<kind>[.…]
-std::optional<Tokens> split(std::string_view subject) {
+// nullopt when it is no subject of this family: iw.<cell>.<v|g>.<id>.<kind>[.…]
+std::optional<Tokens> split(std::string_view subject, std::string_view family = "v") {
     Tokens tokens;
     while (true) {
         if (tokens.count == tokens_max)
@@ -44,7 +58,7 @@ std::optional<Tokens> split(std::string_view subject) {
             break;
         subject.remove_prefix(dot + 1);
     }
-    if (tokens.count < 5 || tokens.text[0] != "iw" || tokens.text[2] != "v")
+    if (tokens.count < 5 || tokens.text[0] != "iw" || tokens.text[2] != family)
         return std::nullopt;
     if (!core::is_id(tokens.text[1]) || !core::is_id(tokens.text[3]))
         return std::nullopt;
@@ -88,9 +102,36 @@ std::string Subjects::out(const core::VehicleId& vehicle, const core::GatewayId&
                           "." + token(attempt.value));
 }
 
+std::string Subjects::assignment(const core::VehicleId& vehicle) const {
+    return of_vehicle(cell, token(vehicle.value), "assignment");
+}
+
+std::string Subjects::renew(const core::VehicleId& vehicle) const {
+    return of_vehicle(cell, token(vehicle.value), "renew");
+}
+
+std::string Subjects::assignment_order(const core::VehicleId& vehicle) const {
+    return of_vehicle(cell, token(vehicle.value), "order.assignment");
+}
+
+std::string Subjects::deliveries(const core::GatewayId& gateway) const {
+    return of_gateway(cell, token(gateway.value), "deliveries");
+}
+
+std::string Subjects::demand(const core::GatewayId& gateway) const {
+    return of_gateway(cell, token(gateway.value), "demand");
+}
+
+std::string Subjects::coordinator_keys() const {
+    return of_coordinator(cell, "keys");
+}
+
+std::string Subjects::coordinator_changed() const {
+    return of_coordinator(cell, "changed");
+}
+
 std::string Subjects::coordinator_totals() const {
-    IDLEWATT_ASSERT(core::is_id(cell));
-    return "iw." + cell + ".coordinator.totals";
+    return of_coordinator(cell, "totals");
 }
 
 std::string Subjects::all_announcements() const {
@@ -99,6 +140,22 @@ std::string Subjects::all_announcements() const {
 
 std::string Subjects::all_receipts() const {
     return of_vehicle(cell, "*", "receipts");
+}
+
+std::string Subjects::all_assignments() const {
+    return of_vehicle(cell, "*", "assignment");
+}
+
+std::string Subjects::all_renewals() const {
+    return of_vehicle(cell, "*", "renew");
+}
+
+std::string Subjects::all_deliveries() const {
+    return of_gateway(cell, "*", "deliveries");
+}
+
+std::string Subjects::all_demands() const {
+    return of_gateway(cell, "*", "demand");
 }
 
 std::string Subjects::all_in(const core::VehicleId& vehicle, core::Incarnation incarnation) const {
@@ -110,13 +167,33 @@ std::string Subjects::all_out(const core::GatewayId& gateway) const {
 }
 
 std::vector<std::string> Subjects::vehicle_may_publish(const core::VehicleId& vehicle) const {
-    return {announce(vehicle), receipts(vehicle), of_vehicle(cell, token(vehicle.value), "out.>")};
+    return {announce(vehicle), receipts(vehicle), assignment(vehicle), renew(vehicle),
+            of_vehicle(cell, token(vehicle.value), "out.>")};
 }
 
 std::vector<std::string> Subjects::vehicle_may_subscribe(const core::VehicleId& vehicle) const {
     return {of_vehicle(cell, token(vehicle.value), "in.>"),
             of_vehicle(cell, token(vehicle.value), "order.>"),
             "_INBOX_" + token(vehicle.value) + ".>"};
+}
+
+// Signals are an operator's order that comes in at a gateway; assignments are the coordinator's.
+std::vector<std::string> Subjects::gateway_may_publish(const core::GatewayId& gateway) const {
+    return {of_vehicle(cell, "*", "in.>"),
+            of_vehicle(cell, "*", "order.signal"),
+            deliveries(gateway),
+            demand(gateway),
+            coordinator_keys(),
+            coordinator_totals()};
+}
+
+std::vector<std::string> Subjects::gateway_may_subscribe(const core::GatewayId& gateway) const {
+    return {all_announcements(), of_vehicle(cell, "*", "out." + token(gateway.value) + ".>"),
+            coordinator_changed(), "_INBOX_" + bus_name(gateway) + ".>"};
+}
+
+std::string bus_name(const core::GatewayId& gateway) {
+    return "G_" + token(gateway.value);
 }
 
 std::optional<OutAddress> parse_out(std::string_view subject) {
@@ -144,9 +221,19 @@ std::optional<core::VehicleId> parse_vehicle(std::string_view subject) {
     const std::optional<Tokens> tokens = split(subject);
     if (!tokens || tokens->count != 5)
         return std::nullopt;
-    if (tokens->text[4] != "announce" && tokens->text[4] != "receipts")
+    constexpr std::array<std::string_view, 4> kinds{"announce", "receipts", "assignment", "renew"};
+    if (std::ranges::find(kinds, tokens->text[4]) == kinds.end())
         return std::nullopt;
     return core::VehicleId(std::string(tokens->text[3]));
+}
+
+std::optional<core::GatewayId> parse_gateway(std::string_view subject) {
+    const std::optional<Tokens> tokens = split(subject, "g");
+    if (!tokens || tokens->count != 5)
+        return std::nullopt;
+    if (tokens->text[4] != "deliveries" && tokens->text[4] != "demand")
+        return std::nullopt;
+    return core::GatewayId(std::string(tokens->text[3]));
 }
 
 }  // namespace idlewatt::wire

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// The names of conversations on the bus. A car may publish only below out, announce and receipts
-// of its own name, and may subscribe only to in and order of its own name.
+// The names of conversations on the bus. A car may publish only in its own name (announce,
+// receipts, assignment, renew, below out) and may subscribe only to in and order of its own name. A
+// gateway hears what cars say to it alone, and speaks to the coordinator only in its own name.
 //
 //   iw.<cell>.v.<vehicle>.announce                                 car ▶ gateways, coordinator
 //   iw.<cell>.v.<vehicle>.receipts                                 car ▶ coordinator (request)
@@ -63,7 +64,15 @@ struct Subjects {
         const core::VehicleId& vehicle) const;
     [[nodiscard]] std::vector<std::string> vehicle_may_subscribe(
         const core::VehicleId& vehicle) const;
+    // What a gateway's credentials allow; its inbox is _INBOX_<bus_name(gateway)>.>
+    [[nodiscard]] std::vector<std::string> gateway_may_publish(
+        const core::GatewayId& gateway) const;
+    [[nodiscard]] std::vector<std::string> gateway_may_subscribe(
+        const core::GatewayId& gateway) const;
 };
+
+// What a gateway is called on the bus. Not its bare id: a car of the same id would hear its inbox.
+[[nodiscard]] std::string bus_name(const core::GatewayId& gateway);
 
 // Who speaks, from the subject: the server has checked it against the credentials.
 struct OutAddress {

@@ -10,7 +10,13 @@ namespace idlewatt::wire {
 namespace {
 
 constexpr Bounds announcement_bounds{"Announcement", 16 * 1024, core::announced_models_max + 24};
-constexpr double stay_max_s = 365.0 * 24 * 3600;
+constexpr base::Duration stay_max = base::minutes(365 * 24 * 60);
+
+void check_stay(const v1::StayForecast& stay, Checks& checks) {
+    checks.that(stay.p10_ns() >= 0 && stay.p10_ns() <= stay.p50_ns() &&
+                    stay.p50_ns() <= stay.p90_ns() && stay.p90_ns() <= stay_max.ns,
+                "stay", "three rising times of at most a year");
+}
 
 }  // namespace
 
@@ -33,9 +39,9 @@ std::string encode(const core::Announcement& announcement) {
     out.set_embeddings(announcement.embeddings);
     out.set_image_input(announcement.image_input);
     if (announcement.stay) {
-        out.mutable_stay()->set_p10_s(announcement.stay->p10.seconds());
-        out.mutable_stay()->set_p50_s(announcement.stay->p50.seconds());
-        out.mutable_stay()->set_p90_s(announcement.stay->p90.seconds());
+        out.mutable_stay()->set_p10_ns(announcement.stay->p10.ns);
+        out.mutable_stay()->set_p50_ns(announcement.stay->p50.ns);
+        out.mutable_stay()->set_p90_ns(announcement.stay->p90.ns);
     }
     out.set_membership(announcement.membership);
     return out.SerializeAsString();
@@ -59,9 +65,7 @@ base::Result<core::Announcement> decode_announcement(std::string_view bytes) {
     checks.number("slots_total", in.slots_total(), 0, core::slots_max);
     checks.number("slots_free", in.slots_free(), 0, in.slots_total());
     checks.real("tokens_per_second", in.tokens_per_second(), 0, 1e9);
-    checks.real("stay.p10_s", in.stay().p10_s(), 0, stay_max_s);
-    checks.real("stay.p50_s", in.stay().p50_s(), in.stay().p10_s(), stay_max_s);
-    checks.real("stay.p90_s", in.stay().p90_s(), in.stay().p50_s(), stay_max_s);
+    check_stay(in.stay(), checks);
     checks.number("membership's length", in.membership().size(), 0, core::membership_bytes_max);
     if (!checks.ok())
         return checks.error();
@@ -83,9 +87,9 @@ base::Result<core::Announcement> decode_announcement(std::string_view bytes) {
     announcement.embeddings = in.embeddings();
     announcement.image_input = in.image_input();
     if (in.has_stay()) {
-        announcement.stay = core::StayForecast{base::from_seconds(in.stay().p10_s()),
-                                               base::from_seconds(in.stay().p50_s()),
-                                               base::from_seconds(in.stay().p90_s())};
+        announcement.stay = core::StayForecast{base::Duration{in.stay().p10_ns()},
+                                               base::Duration{in.stay().p50_ns()},
+                                               base::Duration{in.stay().p90_ns()}};
     }
     announcement.membership = std::move(*in.mutable_membership());
     return announcement;

@@ -8,15 +8,18 @@
 
 #include <gtest/gtest.h>
 
+#include "wire/allocation_count_test.hpp"
 #include "wire/subject.hpp"
 #include "wire/wire_samples.hpp"
 
+namespace idlewatt::wire {
+std::atomic<std::size_t> allocated_bytes{0};
+}
+
 namespace {
 
-std::atomic<std::size_t> allocated_bytes{0};
-
 void* counted(std::size_t bytes) {
-    allocated_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    idlewatt::wire::allocated_bytes.fetch_add(bytes, std::memory_order_relaxed);
     void* const memory = std::malloc(bytes + 1);  // tidy: allow(malloc) this is the allocator
     if (memory == nullptr)
         throw std::bad_alloc();
@@ -127,6 +130,30 @@ TEST(WireMutation, AFloodOfSmallFieldsCostsNothing) {
     EXPECT_FALSE(decode_work(flood));
     EXPECT_FALSE(decode_announcement(flood));
     EXPECT_LT(allocated_bytes - before, growth_base);
+}
+
+// The same one level deeper: tool calls of two bytes inside a piece, also spread over several
+// pieces, which protobuf would merge.
+TEST(WireMutation, AFloodOfSmallToolCallsCostsNothing) {
+    const auto piece_of = [](std::size_t calls) {
+        std::string inner;
+        for (std::size_t i = 0; i < calls; ++i)
+            inner.append("\x2a\x00", 2);
+        std::string piece("\x0a", 1);
+        for (std::size_t length = inner.size(); true; length >>= 7) {
+            piece.push_back(static_cast<char>(length < 0x80 ? length : (length & 0x7f) | 0x80));
+            if (length < 0x80)
+                break;
+        }
+        return piece + inner;
+    };
+    const std::string numbered("\x38\x01", 2);
+    for (const std::string& flood :
+         {piece_of(500'000) + numbered, piece_of(100) + piece_of(100) + numbered}) {
+        const std::size_t before = allocated_bytes;
+        EXPECT_FALSE(decode_from_car(flood));
+        EXPECT_LT(allocated_bytes - before, growth_base);
+    }
 }
 
 TEST(WireMutation, Subjects) {

@@ -71,7 +71,20 @@ public:
         sample.slots_free = count(sample.slots_total);
         sample.tokens_per_second = prng_.unit() * 1e5;
         sample.context_tokens = count(1'000'000);
+        sample.embeddings = prng_.chance(0.5);
+        sample.image_input = prng_.chance(0.5);
+        if (prng_.chance(0.5))
+            sample.stay = stay();
+        sample.membership = bytes(0, 200);
         return sample;
+    }
+
+    core::StayForecast stay() {
+        core::StayForecast stay;
+        stay.p10.ns = static_cast<std::int64_t>(prng_.below(1ULL << 50));
+        stay.p50.ns = stay.p10.ns + static_cast<std::int64_t>(prng_.below(1ULL << 50));
+        stay.p90.ns = stay.p50.ns + static_cast<std::int64_t>(prng_.below(1ULL << 50));
+        return stay;
     }
 
     core::ToCar to_car() {
@@ -99,17 +112,32 @@ public:
         if (prng_.chance(0.7))
             piece.ids = ids(piece.token_count);
         piece.text = text(20);
+        if (prng_.chance(0.2))
+            piece.reasoning = text(20);
+        if (prng_.chance(0.2))
+            piece.logprobs_json = text(20);
+        for (std::uint64_t n = prng_.chance(0.2) ? prng_.below(4) : 0; n > 0; --n) {
+            piece.tool_calls.push_back({text(10), "f" + text(9), text(20)});
+        }
         return piece;
+    }
+
+    core::Embedding embedding() {
+        return {count(core::embedding_inputs_max - 1), bytes(4, 4) + bytes(8, 8)};
+    }
+
+    core::FinishReason finish_reason() {
+        static constexpr core::FinishReason reasons[] = {
+            core::FinishReason::stop, core::FinishReason::length, core::FinishReason::tool_calls};
+        return reasons[prng_.below(3)];
     }
 
     core::FromCar from_car() {
         const std::uint64_t sequence = 1 + prng_.below(1'000'000);
-        switch (prng_.below(8)) {
+        switch (prng_.below(10)) {
             case 0:
-                return core::Numbered{sequence,
-                                      core::Finished{prng_.chance(0.5) ? core::FinishReason::stop
-                                                                       : core::FinishReason::length,
-                                                     count(9999), count(9999), count(9999)}};
+                return core::Numbered{sequence, core::Finished{finish_reason(), count(9999),
+                                                               count(9999), count(9999)}};
             case 1:
                 return core::Numbered{sequence, core::Rejected{400 + count(99), text(50)}};
             case 2:
@@ -118,6 +146,8 @@ public:
                 return core::Refused{reason(), prng_.chance(0.5)};
             case 4:
                 return core::Alive{count(core::work_parts_max), prng_.next()};
+            case 5:
+                return core::Numbered{sequence, embedding()};
             default:
                 return core::Numbered{sequence, piece()};
         }
@@ -136,6 +166,9 @@ public:
                 work.resume.reasoning = text(20);
             }
         }
+        static constexpr core::Task tasks[] = {core::Task::chat, core::Task::completion,
+                                               core::Task::embedding};
+        work.task = tasks[prng_.below(3)];
         return work;
     }
 
@@ -220,13 +253,13 @@ public:
         return bytes;
     }
 
-    base::Prng& prng() { return prng_; }
-
-private:
     std::uint32_t count(std::uint64_t max) {
         return static_cast<std::uint32_t>(prng_.below(max + 1));
     }
 
+    base::Prng& prng() { return prng_; }
+
+private:
     std::vector<core::ReceiptId> receipt_ids() {
         std::vector<core::ReceiptId> ids(prng_.below(5));
         for (core::ReceiptId& one : ids)

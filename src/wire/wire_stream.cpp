@@ -11,7 +11,9 @@ namespace idlewatt::wire {
 namespace {
 
 constexpr Bounds to_car_bounds{"ToCar", core::message_part_bytes_max + 4096, 8};
-constexpr Bounds from_car_bounds{"FromCar", 1024 * 1024, 8};
+// A tool call of two bytes would be eighty in memory, so they are counted first.
+constexpr Bounds from_car_bounds{"FromCar", 1024 * 1024, 8, v1::FromCar::kPieceFieldNumber,
+                                 core::tool_calls_max + 32};
 
 static_assert(piece_tokens_max * 10ULL + piece_text_bytes_max + 4096 <= from_car_bounds.bytes_max,
               "a piece within its bounds fits, at ten bytes for a negative token id");

@@ -49,6 +49,13 @@ TEST(WireRoundTrip, TheLargestOfEach) {
                             std::string(piece_text_bytes_max, 'x'), piece_tokens_max};
     EXPECT_TRUE(decode_from_car(encode(core::FromCar(core::Numbered{UINT64_MAX, piece}))));
 
+    const core::Piece thinking{
+        {}, "", 0, piece.text, {core::tool_calls_max, {"i", "f", "{}"}}, piece.text};
+    EXPECT_TRUE(decode_from_car(encode(core::FromCar(core::Numbered{1, thinking}))));
+    const core::Embedding wide{core::embedding_inputs_max - 1,
+                               std::string(piece_text_bytes_max, '\0')};
+    EXPECT_TRUE(decode_from_car(encode(core::FromCar(core::Numbered{1, wide}))));
+
     core::Work work{core::WorkId("w"), "m", std::string(core::request_bytes_max, 'x'), {}};
     for (std::size_t i = 0; i < resume_segments_max; ++i)
         work.resume.append({7}, "", 1 + i % 2);
@@ -90,6 +97,12 @@ TEST(WireBounds, Announcement) {
     check([](auto& a) { a.models = {std::string(core::model_name_bytes_max + 1, 'm')}; });
     check([](auto& a) { a.slots_total = core::slots_max + 1; });
     check([](auto& a) { a.slots_free = a.slots_total + 1; });
+    check([](auto& a) { a.membership.assign(core::membership_bytes_max + 1, 'm'); });
+    const base::Duration day = base::minutes(24 * 60);
+    check([&](auto& a) { a.stay = core::StayForecast{day, day, day * 366}; });
+    check([&](auto& a) { a.stay = core::StayForecast{day * 2, day, day * 3}; });
+    check([&](auto& a) { a.stay = core::StayForecast{day, day * 3, day * 2}; });
+    check([&](auto& a) { a.stay = core::StayForecast{base::Duration{-1}, day, day}; });
 }
 
 TEST(WireBounds, Stream) {
@@ -111,6 +124,28 @@ TEST(WireBounds, Stream) {
         p.ids.clear();
         p.token_count = piece_tokens_max + 1;
     });
+    piece([](Piece& p) { p.reasoning.assign(piece_text_bytes_max + 1, 'x'); });
+    piece([](Piece& p) { p.reasoning = "\xff"; });
+    piece([](Piece& p) { p.logprobs_json.assign(piece_text_bytes_max + 1, 'x'); });
+    piece([](Piece& p) { p.tool_calls.assign(core::tool_calls_max + 1, {"i", "f", "{}"}); });
+    piece([](Piece& p) { p.tool_calls = {{"i", "", "{}"}}; });
+    piece([](Piece& p) { p.tool_calls = {{"i", "\xff", "{}"}}; });
+    piece([](Piece& p) {
+        p.tool_calls = {{std::string(tool_name_bytes_max + 1, 'i'), "f", "{}"}};
+    });
+    piece([](Piece& p) {
+        p.tool_calls = {{"i", "f", std::string(piece_text_bytes_max + 1, '{')}};
+    });
+    const auto embedding = [&](auto break_it) {
+        refuses(FromCar(Numbered{1, core::Embedding{0, "1234"}}), decode_from_car,
+                [&](FromCar& message) {
+                    break_it(std::get<core::Embedding>(std::get<Numbered>(message).content));
+                });
+    };
+    embedding([](core::Embedding& e) { e.index = core::embedding_inputs_max; });
+    embedding([](core::Embedding& e) { e.values.clear(); });
+    embedding([](core::Embedding& e) { e.values = "12345"; });
+    embedding([](core::Embedding& e) { e.values.assign(piece_text_bytes_max + 4, 'x'); });
     const auto from_car = [&](const FromCar& bad) { EXPECT_FALSE(decode_from_car(encode(bad))); };
     from_car(Numbered{0, good});
     from_car(Numbered{1, core::Rejected{500, "ours"}});
