@@ -146,6 +146,7 @@ BENCHMARK(place_fleet)
     ->Args({10'000, 200, 0})
     ->Args({10'000, 200, 1})
     ->Args({100'000, 10, 1})
+    ->Args({1'000'000, 10, 1})
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace

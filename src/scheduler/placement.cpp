@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <tuple>
 
@@ -28,12 +29,16 @@ public:
 private:
     static constexpr ModelNumber no_model = std::numeric_limits<ModelNumber>::max();
 
+    // Less is better: what a car costs as the next one of a model. The car itself comes last.
+    using Cost = std::tuple<bool, bool, std::uint64_t, double, CarIndex>;
+    // Cars of one giver that fit one taker: a heap with the cheapest on top. Some may be gone.
+    using Offer = std::vector<Cost>;
+
     [[nodiscard]] bool has_cached(CarIndex car, ModelNumber model) const;
-    // Less is better: what a car costs as the next one of a model.
-    [[nodiscard]] auto cost(CarIndex car, ModelNumber model) const;
-    [[nodiscard]] std::optional<CarIndex> cheapest(const std::vector<CarIndex>& among,
-                                                   ModelNumber model) const;
-    [[nodiscard]] bool has_car_for(ModelNumber giver, ModelNumber taker) const;
+    [[nodiscard]] Cost cost(CarIndex car, ModelNumber model) const;
+    // giver: no_model means the idle cars.
+    [[nodiscard]] std::optional<CarIndex> cheapest(ModelNumber giver, ModelNumber taker);
+    [[nodiscard]] bool has_car_for(ModelNumber giver, ModelNumber taker);
     [[nodiscard]] double load(ModelNumber model, std::uint32_t cars) const;
     [[nodiscard]] std::optional<ModelNumber> neediest(CarIndex car, bool beyond_wanted) const;
     [[nodiscard]] bool is_short(ModelNumber model) const {
@@ -51,9 +56,13 @@ private:
     std::vector<ModelNumber> model_of_;
     std::vector<std::uint32_t> held_;     // cars that hold or will hold the model
     std::vector<std::uint32_t> serving_;  // those that serve it already
-    std::vector<CarIndex> idle_;          // hold nothing useful
-    // Serve the model and may be asked to load another.
+    // Cars that hold nothing useful; and of each model those that serve it and may be asked to load
+    // another, the largest first. A car that has been given a new model stays in its list: whoever
+    // looks compares with model_of_.
+    std::vector<CarIndex> idle_;
     std::vector<std::vector<CarIndex>> movable_;
+    std::vector<std::size_t> largest_;  // where in movable_ the first stands that is still there
+    std::map<std::pair<ModelNumber, ModelNumber>, Offer> offers_;
     std::size_t moving_ = 0;
 };
 
@@ -65,7 +74,8 @@ Plan::Plan(std::span<const CarToPlace> cars, std::span<const ModelToPlace> model
       model_of_(cars.size(), no_model),
       held_(models.size(), 0),
       serving_(models.size(), 0),
-      movable_(models.size()) {
+      movable_(models.size()),
+      largest_(models.size(), 0) {
     std::iota(by_size_.begin(), by_size_.end(), ModelNumber{0});
     std::ranges::stable_sort(by_size_, std::greater{},
                              [&](ModelNumber model) { return models[model].bytes; });
@@ -87,33 +97,49 @@ Plan::Plan(std::span<const CarToPlace> cars, std::span<const ModelToPlace> model
         if (!car.fixed)
             movable_[*car.model].push_back(i);
     }
+    for (std::vector<CarIndex>& movable : movable_) {
+        std::ranges::stable_sort(movable, std::greater{},
+                                 [&](CarIndex car) { return cars[car].memory_bytes; });
+    }
 }
 
 bool Plan::has_cached(CarIndex car, ModelNumber model) const {
     return std::ranges::find(cars_[car].cached, model) != cars_[car].cached.end();
 }
 
-auto Plan::cost(CarIndex car, ModelNumber model) const {
+Plan::Cost Plan::cost(CarIndex car, ModelNumber model) const {
     const CarToPlace& it = cars_[car];
     const bool leaves_soon = it.stay_p50 && *it.stay_p50 < placement_stay_wanted;
     // The smallest that will do: the large ones are for what fits nowhere else.
-    return std::tuple(!has_cached(car, model), leaves_soon, it.memory_bytes, -it.tokens_per_second,
-                      car);
+    return {!has_cached(car, model), leaves_soon, it.memory_bytes, -it.tokens_per_second, car};
 }
 
-std::optional<CarIndex> Plan::cheapest(const std::vector<CarIndex>& among,
-                                       ModelNumber model) const {
-    std::optional<CarIndex> best;
-    for (const CarIndex car : among) {
-        if (fits(models_[model], cars_[car]) && (!best || cost(car, model) < cost(*best, model)))
-            best = car;
+std::optional<CarIndex> Plan::cheapest(ModelNumber giver, ModelNumber taker) {
+    const auto [place, is_new] = offers_.try_emplace({giver, taker});
+    Offer& offer = place->second;
+    if (is_new) {
+        for (const CarIndex car : giver == no_model ? idle_ : movable_[giver]) {
+            if (model_of_[car] == giver && fits(models_[taker], cars_[car]))
+                offer.push_back(cost(car, taker));
+        }
+        std::ranges::make_heap(offer, std::greater{});
     }
-    return best;
+    while (!offer.empty()) {
+        const CarIndex car = std::get<CarIndex>(offer.front());
+        if (model_of_[car] == giver)
+            return car;
+        std::ranges::pop_heap(offer, std::greater{});
+        offer.pop_back();
+    }
+    return std::nullopt;
 }
 
-bool Plan::has_car_for(ModelNumber giver, ModelNumber taker) const {
-    return std::ranges::any_of(movable_[giver],
-                               [&](CarIndex car) { return fits(models_[taker], cars_[car]); });
+bool Plan::has_car_for(ModelNumber giver, ModelNumber taker) {
+    std::size_t& largest = largest_[giver];
+    while (largest < movable_[giver].size() && model_of_[movable_[giver][largest]] != giver)
+        ++largest;
+    return largest < movable_[giver].size() &&
+           fits(models_[taker], cars_[movable_[giver][largest]]);
 }
 
 // Answers wanted of each car, if there were so many.
@@ -127,9 +153,6 @@ void Plan::assign(CarIndex car, ModelNumber model) {
     if (const ModelNumber former = model_of_[car]; former != no_model) {
         --held_[former];
         --serving_[former];
-        std::erase(movable_[former], car);
-    } else {
-        std::erase(idle_, car);
     }
     model_of_[car] = model;
     ++held_[model];
@@ -144,26 +167,31 @@ std::optional<ModelNumber> Plan::neediest(CarIndex car, bool beyond_wanted) cons
         return std::tuple(has_cached(car, model), weight / (2.0 * held_[model] + 1.0),
                           -static_cast<double>(held_[model]));
     };
-    std::optional<ModelNumber> best;
+    std::optional<std::pair<decltype(rank(0)), ModelNumber>> best;
     for (ModelNumber model = 0; model < models_.size(); ++model) {
         const bool wanted = beyond_wanted || held_[model] < targets_.wanted[model];
-        if (wanted && fits(models_[model], cars_[car]) && (!best || rank(model) > rank(*best)))
-            best = model;
+        if (!wanted || !fits(models_[model], cars_[car]))
+            continue;
+        const auto ranked = rank(model);
+        if (!best || ranked > best->first)
+            best.emplace(ranked, model);
     }
-    return best;
+    return best ? std::optional(best->second) : std::nullopt;
 }
 
 void Plan::use_idle_cars() {
     for (const ModelNumber model : by_size_) {
         while (is_short(model)) {
-            const auto car = cheapest(idle_, model);
+            const auto car = cheapest(no_model, model);
             if (!car)
                 break;
             assign(*car, model);
         }
     }
     for (const bool beyond_wanted : {false, true}) {
-        for (const CarIndex car : std::vector(idle_)) {
+        for (const CarIndex car : idle_) {
+            if (model_of_[car] != no_model)
+                continue;
             if (const auto model = neediest(car, beyond_wanted))
                 assign(car, *model);
         }
@@ -225,7 +253,7 @@ bool Plan::serve(ModelNumber taker) {
         // Its other cars must serve before this one stops.
         if (serving_[*best] <= targets_.minimum[*best])
             return false;
-        assign(*cheapest(movable_[*best], wants), wants);
+        assign(*cheapest(*best, wants), wants);
         return true;
     }
     return false;
