@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo build test bench lint soak clean
+.PHONY: help demo build test bench lint soak deb clean
 
 tree := build/release
 # A file with Asio and Beast takes about 750 MB of memory to compile: no more jobs than fit.
@@ -21,6 +21,7 @@ help:
 	@echo 'make test                     set up, build all, check the style, run the tests'
 	@echo 'make soak                     the long tests'
 	@echo 'make bench                    the benchmarks'
+	@echo 'make deb                      Debian packages, in $(tree)/packages'
 	@echo 'make lint                     clang-format, clang-tidy, self-contained headers'
 	@echo 'make clean                    remove build/'
 	@echo 'jobs=N limits parallel compilers (now $(jobs)).'
@@ -57,6 +58,12 @@ lint:
 	@tools/configure $(tree) IDLEWATT_TESTS
 	@cmake --build $(tree) --target generated
 	@tools/lint $(tree) $(jobs)
+
+# dpkg-dev finds out which libraries the programs need.
+deb: build
+	@exec 1>&2; command -v dpkg-shlibdeps >/dev/null || { echo 'deb: apt-get install dpkg-dev' >&2; exit 1; }; \
+		cmake --build $(tree) --target documents -j $(jobs); cpack --config $(tree)/CPackConfig.cmake -B $(tree)/packages >/dev/null
+	@ls $(tree)/packages/*.deb
 
 clean:
 	@rm -rf build
