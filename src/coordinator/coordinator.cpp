@@ -5,7 +5,14 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "coordinator/admin_desk.hpp"
+#include "coordinator/blob_desk.hpp"
+#include "coordinator/delivery_desk.hpp"
+#include "coordinator/key_desk.hpp"
+#include "coordinator/placement_desk.hpp"
+#include "coordinator/revocation_desk.hpp"
 #include "identity/identity.hpp"
+#include "wire/cell.hpp"
 #include "wire/wire.hpp"
 
 namespace idlewatt::coordinator {
@@ -23,8 +30,44 @@ struct Coordinator::Check {
     std::vector<bool> valid;
 };
 
+// What a coordinator that signs has beside its core, in the order in which they need each other.
+struct Coordinator::Desks {
+    Desks(const Parts& parts, Cars& cars, Options options)
+        : credentials(options.cell, *options.authority, options.jwt_life),
+          revocations(parts.loop, parts.bus, credentials),
+          keys(parts.loop, parts.bus, parts.store, options.cell),
+          deliveries(parts.loop, parts.bus, parts.store, options.cell,
+                     credentials.account_public_key()),
+          placement(
+              parts.loop, parts.bus, parts.store, cars,
+              {options.cell, options.public_url + std::string(blobs_path),
+               [this](const core::Model& model) { return !blobs || blobs->has(model.sha256); }}) {
+        if (parts.server == nullptr)
+            return;
+        if (parts.blobs != nullptr) {
+            blobs.emplace(parts.loop, *parts.server, *parts.blobs);
+            blobs->on_whole([this] { placement.place_soon(); });
+        }
+        admin.emplace(AdminParts{parts.loop, *parts.server, parts.store, cars, credentials,
+                                 placement, keys, revocations, blobs ? &*blobs : nullptr},
+                      AdminOptions{options.cell, std::move(options.nats_urls),
+                                   std::move(options.operator_key_sha256), options.seed});
+    }
+
+    Credentials credentials;
+    RevocationDesk revocations;
+    KeyDesk keys;
+    DeliveryDesk deliveries;
+    std::optional<BlobDesk> blobs;
+    PlacementDesk placement;
+    std::optional<AdminDesk> admin;
+};
+
 Coordinator::Coordinator(const Parts& parts, Options options)
-    : loop_(parts.loop), bus_(parts.bus), store_(parts.store), subjects_{std::move(options.cell)} {}
+    : loop_(parts.loop), bus_(parts.bus), store_(parts.store), subjects_{options.cell} {
+    if (options.authority)
+        desks_ = std::make_unique<Desks>(parts, static_cast<Cars&>(*this), std::move(options));
+}
 
 Coordinator::~Coordinator() {
     for (const bus::SubscriptionId subscription : subscriptions_)
@@ -37,13 +80,73 @@ void Coordinator::start() {
     subscriptions_.push_back(
         bus_.subscribe(subjects_.coordinator_totals(),
                        [this](const bus::Message& message) { on_totals(message); }));
+    if (desks_) {
+        subscriptions_.push_back(
+            bus_.subscribe(subjects_.all_renewals(),
+                           [this](const bus::Message& message) { on_renewal(message); }));
+        bus_.on_state([this, alive = std::weak_ptr(alive_)](bool connected) {
+            if (!alive.expired() && connected)
+                desks_->revocations.connected();
+        });
+        desks_->placement.on_loaded([this] {
+            for (const auto& [name, model] : desks_->placement.placer().models()) {
+                if (desks_->blobs)
+                    desks_->blobs->keep(name, model.sha256);
+            }
+        });
+        desks_->placement.start();
+    }
     feed(Started{});
+}
+
+// ── what desks ask about cars ───────────────────────────────────────────────────────────────────
+
+const store::Vehicle* Coordinator::find(const core::VehicleId& vehicle) const {
+    const auto found = core_.vehicles().find(vehicle);
+    return found == core_.vehicles().end() ? nullptr : &found->second;
+}
+
+std::vector<store::Vehicle> Coordinator::all() const {
+    std::vector<store::Vehicle> all;
+    for (const auto& [id, vehicle] : core_.vehicles())
+        all.push_back(vehicle);
+    return all;
+}
+
+std::vector<store::Vehicle> Coordinator::revoked() const {
+    std::vector<store::Vehicle> revoked;
+    for (const auto& [id, vehicle] : core_.vehicles()) {
+        if (vehicle.revoked_at)
+            revoked.push_back(vehicle);
+    }
+    return revoked;
+}
+
+void Coordinator::put(store::Vehicle vehicle, std::function<void(base::Result<void>)> done) {
+    enrolling_.emplace(vehicle.id, std::move(done));
+    feed(EnrolAsked{std::move(vehicle)});
+}
+
+bool Coordinator::revocations_settled() const {
+    return !desks_ || desks_->revocations.settled();
+}
+
+// The server of the bus has checked that the car is the one of the subject.
+void Coordinator::on_renewal(const bus::Message& message) {
+    const auto vehicle = wire::parse_vehicle(message.subject);
+    if (!vehicle || message.reply.empty())
+        return;
+    const store::Vehicle* const car = find(*vehicle);
+    if (car == nullptr)
+        return look_again();
+    if (car->revoked_at)
+        return;
+    bus_.reply(message, wire::encode(desks_->credentials.for_vehicle(*car, loop_.wall_now())));
 }
 
 void Coordinator::enrol(core::VehicleId vehicle, std::string public_key,
                         std::function<void(base::Result<void>)> done) {
-    enrolling_.emplace(vehicle, std::move(done));
-    feed(EnrolAsked{{std::move(vehicle), std::move(public_key), loop_.wall_now()}});
+    put({std::move(vehicle), std::move(public_key), loop_.wall_now()}, std::move(done));
 }
 
 void Coordinator::on_receipts(const bus::Message& message) {
@@ -89,8 +192,11 @@ void Coordinator::feed(const Event& event) {
 
 void Coordinator::run(LoadVehicles&) {
     store_.list_vehicles([this, alive = std::weak_ptr(alive_)](auto vehicles) {
-        if (!alive.expired())
-            feed(VehiclesLoaded{std::move(vehicles)});
+        if (alive.expired())
+            return;
+        feed(VehiclesLoaded{std::move(vehicles)});
+        if (desks_)
+            desks_->revocations.update(revoked());
     });
 }
 

@@ -71,9 +71,10 @@ void CoordinatorCore::on(const VehiclesLoaded& loaded, base::Instant now, Effect
         return;
     }
     for (const store::Vehicle& vehicle : *loaded.vehicles) {
-        keys_[vehicle.id] = vehicle.public_key;
+        vehicles_[vehicle.id] = vehicle;
     }
     list_read_at_ = load_asked_at_;
+    list_was_read_ = true;
     std::vector<BatchId> waiting;
     for (const auto& [id, batch] : batches_) {
         if (batch.waits_for_cars)
@@ -86,13 +87,17 @@ void CoordinatorCore::on(const VehiclesLoaded& loaded, base::Instant now, Effect
     }
 }
 
+void CoordinatorCore::on(const CarUnknown&, base::Instant now, Effects& effects) {
+    load(now, effects);
+}
+
 void CoordinatorCore::on(const EnrolAsked& asked, base::Instant, Effects& effects) {
     effects.emplace_back(StoreVehicle{asked.vehicle});
 }
 
 void CoordinatorCore::on(const VehicleStored& stored, base::Instant, Effects& effects) {
     if (stored.done) {
-        keys_[stored.vehicle.id] = stored.vehicle.public_key;
+        vehicles_[stored.vehicle.id] = stored.vehicle;
     } else {
         effects.emplace_back(Log{base::LogLevel::error, stored.done.error().message});
     }
@@ -129,8 +134,8 @@ void CoordinatorCore::on(const BatchArrived& arrived, base::Instant now, Effects
 }
 
 void CoordinatorCore::check(BatchId id, Batch& batch, base::Instant now, Effects& effects) {
-    const auto key = keys_.find(batch.vehicle);
-    if (key == keys_.end()) {
+    const auto vehicle = vehicles_.find(batch.vehicle);
+    if (vehicle == vehicles_.end()) {
         if (list_is_newer_than(batch.arrived_at)) {
             refuse_all(id, batch, "comes from a car that is not enrolled", effects);
         } else {
@@ -138,11 +143,11 @@ void CoordinatorCore::check(BatchId id, Batch& batch, base::Instant now, Effects
         }
         return;
     }
-    CheckSignatures ask{id, key->second, {}};
+    CheckSignatures ask{id, vehicle->second.public_key, {}};
     for (const store::StoredReceipt& stored : batch.receipts) {
         ask.receipts.push_back(stored.signed_receipt);
     }
-    batch.checked_key = key->second;
+    batch.checked_key = vehicle->second.public_key;
     effects.emplace_back(std::move(ask));
 }
 
@@ -167,7 +172,7 @@ void CoordinatorCore::on(const SignaturesChecked& checked, base::Instant now, Ef
         wait_for_cars(batch, now, effects);  // perhaps the car has a new key
         return;
     }
-    if (!bad.empty() && keys_.at(batch.vehicle) != batch.checked_key) {
+    if (!bad.empty() && vehicles_.at(batch.vehicle).public_key != batch.checked_key) {
         check(checked.batch, batch, now, effects);
         return;
     }

@@ -10,7 +10,6 @@
 
 #include <map>
 #include <set>
-#include <unordered_map>
 #include <vector>
 
 #include "base/time.hpp"
@@ -32,7 +31,10 @@ public:
     // a time of each car, so that none can fill the queue.
     [[nodiscard]] bool has_room(const core::VehicleId& vehicle) const;
     [[nodiscard]] std::size_t batches_open() const { return batches_.size(); }
-    [[nodiscard]] std::size_t vehicles_known() const { return keys_.size(); }
+    [[nodiscard]] bool list_was_read() const { return list_was_read_; }
+    [[nodiscard]] const std::map<core::VehicleId, store::Vehicle>& vehicles() const {
+        return vehicles_;
+    }
 
 private:
     struct Batch {
@@ -48,6 +50,7 @@ private:
 
     void on(const Started&, base::Instant now, Effects& effects);
     void on(const VehiclesLoaded& loaded, base::Instant now, Effects& effects);
+    void on(const CarUnknown&, base::Instant now, Effects& effects);
     void on(const EnrolAsked& asked, base::Instant now, Effects& effects);
     void on(const VehicleStored& stored, base::Instant now, Effects& effects);
     void on(const BatchArrived& arrived, base::Instant now, Effects& effects);
@@ -65,7 +68,8 @@ private:
     [[nodiscard]] bool list_is_newer_than(base::Instant time) const { return list_read_at_ > time; }
     void close(BatchId id);
 
-    std::unordered_map<core::VehicleId, std::string> keys_;
+    std::map<core::VehicleId, store::Vehicle> vehicles_;
+    bool list_was_read_ = false;
     bool loading_ = false;
     bool wake_set_ = false;
     base::Instant load_asked_at_{INT64_MIN / 2};

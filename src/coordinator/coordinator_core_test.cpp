@@ -142,17 +142,17 @@ TEST_F(CoordinatorCoreTest, TheListIsReadAgainUntilItCanBeRead) {
     now = now + find<WakeAfter>(failed)->delay;
     EXPECT_TRUE(find<LoadVehicles>(feed(Woken{})));
     load({with_key("K")});
-    EXPECT_EQ(core.vehicles_known(), 1U);
+    EXPECT_EQ(core.vehicles().size(), 1U);
 }
 
 TEST_F(CoordinatorCoreTest, EnrollingEndsInTheStore) {
     start_with({});
     EXPECT_TRUE(find<StoreVehicle>(feed(EnrolAsked{with_key("K")})));
-    EXPECT_EQ(core.vehicles_known(), 0U);
+    EXPECT_EQ(core.vehicles().size(), 0U);
     const auto done = feed(VehicleStored{with_key("K"), {}});
     ASSERT_TRUE(find<Enrolled>(done));
     EXPECT_TRUE(find<Enrolled>(done)->done);
-    EXPECT_EQ(core.vehicles_known(), 1U);
+    EXPECT_EQ(core.vehicles().size(), 1U);
 }
 
 TEST_F(CoordinatorCoreTest, TheQueueIsBounded) {

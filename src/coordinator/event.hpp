@@ -34,6 +34,9 @@ struct Started {};
 struct VehiclesLoaded {
     base::Result<std::vector<store::Vehicle>> vehicles;
 };
+// Somebody has shown up who is not in the list.
+struct CarUnknown {};
+// Adds the car or replaces what is known of it.
 struct EnrolAsked {
     store::Vehicle vehicle;
 };
@@ -56,8 +59,8 @@ struct Committed {
 };
 struct Woken {};
 
-using Event = std::variant<Started, VehiclesLoaded, EnrolAsked, VehicleStored, BatchArrived,
-                           SignaturesChecked, Committed, Woken>;
+using Event = std::variant<Started, VehiclesLoaded, CarUnknown, EnrolAsked, VehicleStored,
+                           BatchArrived, SignaturesChecked, Committed, Woken>;
 
 // ── effects ─────────────────────────────────────────────────────────────────────────────────────
 
