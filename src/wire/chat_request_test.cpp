@@ -157,6 +157,19 @@ TEST(ChatRequest, ManyMembersOfOneObjectAreRefused) {
     EXPECT_TRUE(parse_chat_request(body.dump()));
     body["one"] = body["more"] = 1;
     EXPECT_FALSE(parse_chat_request(body.dump()));
+
+    // Each object is within its bound; all of them would take seconds to look up.
+    Json object;
+    for (int i = 0; i < 1000; ++i)
+        object["m" + std::to_string(i)] = i;
+    body = with("{}");
+    body["extra"] = Json::array();
+    for (int i = 0; i < 15; ++i)
+        body["extra"].push_back(object);
+    EXPECT_TRUE(parse_chat_request(body.dump()));
+    for (int i = 0; i < 150; ++i)
+        body["extra"].push_back(object);
+    EXPECT_FALSE(parse_chat_request(body.dump()));
 }
 
 TEST(Models, SayWhatIsKnown) {

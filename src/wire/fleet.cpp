@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "wire/fleet.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -14,7 +15,12 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t order_bytes_max = 4096;
 
+constexpr std::int64_t age_ms_max = 1'000'000'000'000;
+
+// A number so large has no fraction, and must not become infinite, which JSON cannot say.
 double rounded(double value, double steps_per_unit) {
+    if (!(std::abs(value) < 1e15))
+        return std::isfinite(value) ? value : 0.0;
     return std::round(value * steps_per_unit) / steps_per_unit;
 }
 
@@ -51,7 +57,8 @@ VehicleRow row_from(const Json& json) {
     }
     said.models = json.at("models").get<std::vector<std::string>>();
     said.tokens_per_second = json.at("tokens_per_second");
-    row.age = base::milliseconds(json.at("age_ms"));
+    row.age = base::milliseconds(
+        std::clamp<std::int64_t>(json.at("age_ms").get<std::int64_t>(), 0, age_ms_max));
     return row;
 }
 

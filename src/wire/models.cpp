@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "wire/models.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -19,6 +20,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t models_body_bytes_max = 8 * 1024 * 1024;
+constexpr std::int64_t created_s_max = 253'402'300'799;  // the year 9999
+
+// A number so large has no fraction, and must not become infinite, which JSON cannot say.
+double in_tenths(double value) {
+    if (!(std::abs(value) < 1e15))
+        return std::isfinite(value) ? value : 0.0;
+    return std::round(value * 10) / 10;
+}
 
 // What the parsers of requests understand. Any others pass to the engine.
 constexpr std::array chat_parameters{"data_class",
@@ -68,7 +77,7 @@ Json to_json(const ModelRow& row) {
         {"input_modalities", row.image_input ? Json{"text", "image"} : Json::array({"text"})},
         {"output_modalities", row.embeddings ? Json{"text", "embeddings"} : Json::array({"text"})}};
     json["capacity"] = {{"vehicles_ready", row.vehicles_ready},
-                        {"tokens_per_s", std::round(row.tokens_per_second * 10) / 10}};
+                        {"tokens_per_s", in_tenths(row.tokens_per_second)}};
     if (row.parameters > 0 || row.bytes > 0) {
         Json meta = Json::object();
         if (row.parameters > 0)
@@ -97,7 +106,9 @@ bool lists(const Json& json, const char* name, std::string_view word) {
 ModelRow row_from(const Json& json) {
     ModelRow row;
     row.id = json.at("id").get<std::string>();
-    row.created.us = json.value("created", std::int64_t{0}) * 1'000'000;
+    row.created.us =
+        std::clamp<std::int64_t>(json.value("created", std::int64_t{0}), 0, created_s_max) *
+        1'000'000;
     row.context_tokens = json.value("context_length", 0U);
     row.quantization = json.value("quantization", std::string());
     row.image_input = lists(json, "input_modalities", "image");

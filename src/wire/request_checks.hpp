@@ -19,8 +19,10 @@ namespace idlewatt::wire {
 using RequestJson = nlohmann::ordered_json;
 using Objection = std::optional<ApiError>;
 
-// Finding a member is linear, so an object's members are bounded too.
+// Finding a member is linear, so an object's members are bounded too, and the time that a whole
+// body may take: some tens of milliseconds at worst.
 inline constexpr std::size_t request_members_max = 1024;
+inline constexpr std::size_t request_comparisons_max = 8'000'000;
 
 // At most 16 MiB of UTF-8, one JSON object, within the bounds of api_request.hpp, no member of the
 // outermost object twice.

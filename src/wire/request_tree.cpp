@@ -51,10 +51,14 @@ private:
         }
         if (c == ',') {
             Level& level = levels_.at(depth_);
-            if (++level.commas >= request_members_max && level.object) {
+            ++level.commas;
+            comparisons_ += level.object ? level.commas : 0;
+            if (level.object && level.commas >= request_members_max) {
                 return too_much("An object of the body has more than " +
                                 std::to_string(request_members_max) + " members.");
             }
+            if (comparisons_ > request_comparisons_max)
+                return too_much("The body has too many objects with many members.");
         } else if (++depth_ > request_depth_max) {
             return too_much("The body is nested deeper than " + std::to_string(request_depth_max) +
                             " levels.");
@@ -71,6 +75,7 @@ private:
     std::array<Level, request_depth_max + 1> levels_{};
     std::size_t depth_ = 0;
     std::size_t values_ = 0;
+    std::size_t comparisons_ = 0;  // of names, to build the tree
 };
 
 std::string describe(const RequestJson* value) {
