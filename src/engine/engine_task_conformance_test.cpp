@@ -2,7 +2,6 @@
 // Copyright The Idlewatt Authors
 // What every engine owes its owner beyond plain chat: completions, probabilities, vectors, answers
 // of a given form, functions. Asked of the real one and of its twin alike.
-#include <cmath>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -20,6 +19,12 @@ namespace idlewatt::engine {
 namespace {
 
 constexpr base::Duration patience = base::seconds(60);
+
+std::vector<float> floats_of(const core::Embedding& vector) {
+    std::vector<float> values(vector.values.size() / sizeof(float));
+    std::memcpy(values.data(), vector.values.data(), values.size() * sizeof(float));
+    return values;
+}
 
 struct Subject {
     virtual ~Subject() = default;
@@ -130,8 +135,7 @@ TEST_P(EngineTasks, ProbabilitiesComeOnlyWhenAskedFor) {
                 EXPECT_EQ(entry.at("top_logprobs").size(), 3U);
                 EXPECT_TRUE(entry.at("bytes").is_array());
                 EXPECT_FALSE(entry.contains("id"));
-                // The likeliest is what a greedy answer says.
-                EXPECT_EQ(entry.at("top_logprobs")[0].at("token"), entry.at("token"));
+                EXPECT_GE(entry.at("top_logprobs")[0].at("logprob"), entry.at("logprob"));
             }
         }
         EXPECT_EQ(text, answer.text);
@@ -151,11 +155,8 @@ TEST_P(EngineTasks, VectorsAreTheSameEveryTime) {
         EXPECT_EQ(vector.values.size(), first.vectors[0].values.size());
         EXPECT_EQ(vector.values.size() % 4, 0U);
         double square = 0.0;
-        for (std::size_t at = 0; at < vector.values.size(); at += 4) {
-            float value = 0.0F;
-            std::memcpy(&value, vector.values.data() + at, 4);
+        for (const float value : floats_of(vector))
             square += static_cast<double>(value) * static_cast<double>(value);
-        }
         EXPECT_NEAR(square, 1.0, 1e-3);
     }
     EXPECT_NE(first.vectors[0].values, first.vectors[1].values);
@@ -168,7 +169,15 @@ TEST_P(EngineTasks, VectorsAreTheSameEveryTime) {
     ask(chat, core::Task::chat, greedy_request(200));
     Answer second;
     ask_whole(second, core::Task::embedding, json);
-    EXPECT_EQ(second.vectors, first.vectors);
+    ASSERT_EQ(second.vectors.size(), 4U);
+    // Other neighbours in the batch are other sums: as little as this.
+    for (std::size_t i = 0; i < 4; ++i) {
+        const auto before = floats_of(first.vectors[i]);
+        const auto after = floats_of(second.vectors[i]);
+        ASSERT_EQ(before.size(), after.size());
+        for (std::size_t k = 0; k < before.size(); ++k)
+            EXPECT_NEAR(before[k], after[k], 1e-5F) << i << ", " << k;
+    }
     ASSERT_TRUE(finish(chat));
     EXPECT_EQ(chat.end->finished.generated_tokens, 200U);
 }

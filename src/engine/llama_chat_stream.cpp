@@ -153,6 +153,13 @@ void LlamaChatStream::end() {
     finish(finished);
 }
 
+// It calls pictures that it cannot see an error of its own.
+void LlamaChatStream::refuse(std::uint32_t status, const std::string& message) {
+    if (request_.images && message.find("not supported") != std::string::npos)
+        return reject(400, message);
+    LlamaStream::refuse(status, message);
+}
+
 void LlamaChatStream::conclude() {
     if (!reason_)
         return LlamaStream::conclude();

@@ -27,6 +27,7 @@ private:
     void start() override;
     void take(std::string_view body) override;
     void conclude() override;
+    void refuse(std::uint32_t status, const std::string& message) override;
 
     void count_prompt();
     void take_event(const ChatEvent& event);
