@@ -80,6 +80,17 @@ public:
     // Answers a message that has a reply subject.
     virtual void reply(const Message& to, std::string_view payload) = 0;
 
+    // To the server itself, on the connection with the system credentials: $SYS.REQ.CLAIMS.UPDATE,
+    // say. Exactly one callback, within the timeout; `disconnected` also without such credentials.
+    virtual void system_request(std::string_view subject, std::string_view payload,
+                                base::Duration timeout, OnReply on_reply) = 0;
+
+    // Takes the credentials from their files anew and replaces the connections: for a renewal,
+    // before the old ones end. Costs what a lost connection costs (on_state false, true; a
+    // departure; requests under way end with `disconnected`). Credentials that the server refuses
+    // cost nothing: the old connection stays, the refusal is logged.
+    virtual void reauthenticate() = 0;
+
     [[nodiscard]] virtual bool connected() const = 0;
     // Called at every change from now on.
     virtual void on_state(OnState on_state) = 0;

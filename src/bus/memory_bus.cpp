@@ -34,6 +34,7 @@ struct MemoryHub::Implementation final : MemoryRouter,
     base::Loop& loop;
     base::Prng prng;
     Weather weather;
+    SystemResponder system_responder;
     bool server_up = true;
     std::set<std::string> partitioned;
     std::uint64_t next_connection = 1;
@@ -81,14 +82,26 @@ struct MemoryHub::Implementation final : MemoryRouter,
         }
         if (heard || inbox.empty())
             return;
-        // The server's own answer goes to the inbox of whoever asked.
-        auto status = std::make_shared<Message>();
-        status->subject = inbox;
+        answer_inbox(sender, inbox, {}, true);
+    }
+
+    // The server's own answer goes to the inbox of whoever asked.
+    void answer_inbox(MemoryConnection& asker, const std::string& inbox, std::string payload,
+                      bool no_responders) {
+        auto answer = std::make_shared<Message>();
+        answer->subject = inbox;
+        answer->payload = std::move(payload);
         for (const std::uint64_t subscription : tree.find(inbox)) {
-            if (receivers.at(subscription) != sender.id())
+            if (receivers.at(subscription) != asker.id())
                 continue;
-            send(sender.id(), sender, {subscription, status, true});
+            send(asker.id(), asker, {subscription, answer, no_responders});
         }
+    }
+
+    void ask_system(MemoryConnection& sender, std::string inbox, std::string_view subject,
+                    std::string_view payload) override {
+        auto answer = system_responder ? system_responder(subject, payload) : std::nullopt;
+        answer_inbox(sender, inbox, answer.value_or(""), !answer);
     }
 
     void send(std::uint64_t sender, const MemoryConnection& receiver, MemoryDelivery delivery) {
@@ -164,27 +177,38 @@ struct MemoryHub::Implementation final : MemoryRouter,
             tell_departure(connection);
     }
 
+    void renew(MemoryConnection& connection) override {
+        if (!connection.link_up())
+            return;
+        change_link(connection, false);
+        tell_departure(connection);
+        change_link(connection, true);
+    }
+
     // Brings every connection's state in line with the hub's.
     void refresh() {
-        const std::weak_ptr<Implementation> weak = weak_from_this();
         for (const auto& [id, connection] : connections) {
             const bool up = reachable(*connection);
-            if (connection->link_up() == up)
-                continue;
-            connection->set_link(up);
-            const auto tell = [weak, id = id, up] {
-                const auto hub = weak.lock();
-                if (!hub)
-                    return;
-                const auto found = hub->connections.find(id);
-                if (found != hub->connections.end())
-                    found->second->tell_state(up);
-            };
-            if (up) {
-                loop.after(latency(), tell);
-            } else {
-                loop.post(tell);
-            }
+            if (connection->link_up() != up)
+                change_link(*connection, up);
+        }
+    }
+
+    void change_link(MemoryConnection& connection, bool up) {
+        connection.set_link(up);
+        const std::weak_ptr<Implementation> weak = weak_from_this();
+        const auto tell = [weak, id = connection.id(), up] {
+            const auto hub = weak.lock();
+            if (!hub)
+                return;
+            const auto found = hub->connections.find(id);
+            if (found != hub->connections.end())
+                found->second->tell_state(up);
+        };
+        if (up) {
+            loop.after(latency(), tell);
+        } else {
+            loop.post(tell);
         }
     }
 };
@@ -225,6 +249,10 @@ void MemoryHub::partition(const std::string& name) {
 void MemoryHub::heal(const std::string& name) {
     impl_->partitioned.erase(name);
     impl_->refresh();
+}
+
+void MemoryHub::set_system_responder(SystemResponder responder) {
+    impl_->system_responder = std::move(responder);
 }
 
 void MemoryHub::set_server_up(bool up) {

@@ -5,8 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/loop.hpp"
 #include "bus/bus.hpp"
@@ -38,6 +41,10 @@ public:
     // false) until healed; on_departure is told, as the server would after its ping time-out.
     void partition(const std::string& name);
     void heal(const std::string& name);
+    // Plays the server's own side of Bus::system_request; nothing: no_responders.
+    using SystemResponder = std::function<std::optional<std::string>(std::string_view subject,
+                                                                     std::string_view payload)>;
+    void set_system_responder(SystemResponder responder);
     // As a server that is killed and started again: every connection sees false, then true.
     void set_server_up(bool up);
 

@@ -120,6 +120,16 @@ void MemoryConnection::reply(const Message& to, std::string_view payload) {
         send(to.reply, {}, payload);
 }
 
+void MemoryConnection::system_request(std::string_view subject, std::string_view payload,
+                                      base::Duration timeout, OnReply on_reply) {
+    IDLEWATT_ASSERT(valid_subject(subject));
+    if (!connected_ || !link_up_) {
+        pending_.refuse(std::move(on_reply));
+        return;
+    }
+    hub_->ask_system(*this, pending_.expect_reply(timeout, std::move(on_reply)), subject, payload);
+}
+
 void MemoryConnection::on_state(OnState on_state) {
     on_state_ = std::make_shared<OnState>(std::move(on_state));
 }

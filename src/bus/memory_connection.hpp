@@ -31,6 +31,11 @@ public:
     virtual std::uint64_t subscribe(std::uint64_t connection, std::string_view pattern) = 0;
     virtual void unsubscribe(std::string_view pattern, std::uint64_t subscription) = 0;
     virtual void publish(MemoryConnection& sender, Message message) = 0;
+    // Lets the server itself answer into the sender's inbox.
+    virtual void ask_system(MemoryConnection& sender, std::string inbox, std::string_view subject,
+                            std::string_view payload) = 0;
+    // Cuts the connection off and lets it return.
+    virtual void renew(MemoryConnection& connection) = 0;
     // Called by the connection's destructor.
     virtual void close(MemoryConnection& connection) = 0;
 };
@@ -62,6 +67,9 @@ public:
     void request(std::string_view subject, std::string_view payload, base::Duration timeout,
                  OnReply on_reply) override;
     void reply(const Message& to, std::string_view payload) override;
+    void system_request(std::string_view subject, std::string_view payload, base::Duration timeout,
+                        OnReply on_reply) override;
+    void reauthenticate() override { hub_->renew(*this); }
     [[nodiscard]] bool connected() const override { return connected_; }
     void on_state(OnState on_state) override;
     void on_departure(OnDeparture on_departure) override;

@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "bus/nats_bus.hpp"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -10,6 +11,7 @@
 
 #include "base/assert.hpp"
 #include "base/log.hpp"
+#include "base/loopback.hpp"
 #include "bus/nats_departure.hpp"
 #include "bus/nats_link.hpp"
 #include "bus/pending_replies.hpp"
@@ -20,17 +22,28 @@ namespace idlewatt::bus {
 namespace {
 
 constexpr std::uint64_t inbox_subscription = 1;  // of both links: the inbox, or the departures
-constexpr std::uint64_t first_subscription = 2;
+constexpr std::uint64_t system_inbox_subscription = 2;
+constexpr std::uint64_t first_subscription = 3;
+constexpr std::string_view tls_scheme = "tls://";
+
+bool needs_tls(const NatsOptions& options) {
+    return !options.ca_file.empty() ||
+           std::ranges::any_of(options.urls,
+                               [](const std::string& url) { return url.starts_with(tls_scheme); });
+}
 
 class NatsBus final : public Bus {
 public:
     NatsBus(base::Loop& loop, const std::string& name)
         : main_listener_(*this),
           system_listener_(*this),
-          pending_(loop, "_INBOX_" + name + '.' + NatsClient::unique_token()) {}
+          pending_(loop, "_INBOX_" + name + '.' + NatsClient::unique_token()),
+          system_pending_(loop, "_INBOX_" + name + '.' + NatsClient::unique_token()) {}
 
     base::Result<void> open(base::Loop& loop, const NatsOptions& options) {
-        NatsLinkOptions link{{options.urls, options.label, options.credentials_file},
+        const base::Instant deadline = loop.now() + options.connect_timeout;
+        NatsLinkOptions link{{options.urls, options.label, options.credentials_file,
+                              needs_tls(options), options.ca_file},
                              options.reconnect_delay,
                              options.connect_timeout};
         auto main = NatsLink::open(loop, main_listener_, link);
@@ -41,6 +54,7 @@ public:
         if (options.system_credentials_file.empty())
             return {};
         link.client.credentials_file = options.system_credentials_file;
+        link.connect_timeout = std::max(deadline - loop.now(), base::milliseconds(1));
         auto system = NatsLink::open(loop, system_listener_, link);
         if (!system) {
             return base::fail(system.error().kind,
@@ -48,6 +62,8 @@ public:
         }
         system_ = std::move(*system);
         system_->subscribe(inbox_subscription, std::string(departure_subject));
+        system_->subscribe(system_inbox_subscription, system_pending_.pattern());
+        system_connected_ = true;
         return {};
     }
 
@@ -87,6 +103,25 @@ public:
         // The reply subject comes from a stranger: a bad one is his loss.
         if (valid_subject(to.reply))
             send(to.reply, {}, payload);
+    }
+
+    void system_request(std::string_view subject, std::string_view payload, base::Duration timeout,
+                        OnReply on_reply) override {
+        IDLEWATT_ASSERT(valid_subject(subject));
+        IDLEWATT_ASSERT(payload.size() <= payload_bytes_max);
+        if (!system_connected_) {
+            system_pending_.refuse(std::move(on_reply));
+            return;
+        }
+        system_->publish(system_generation_, std::string(subject),
+                         system_pending_.expect_reply(timeout, std::move(on_reply)),
+                         std::string(payload));
+    }
+
+    void reauthenticate() override {
+        main_->reauthenticate();
+        if (system_)
+            system_->reauthenticate();
     }
 
     [[nodiscard]] bool connected() const override { return connected_; }
@@ -167,8 +202,25 @@ private:
     }
 
     void on_system(const NatsEvent& event) {
-        if (event.kind != NatsEvent::Kind::message)
-            return;
+        switch (event.kind) {
+            case NatsEvent::Kind::message:
+            case NatsEvent::Kind::no_responders:
+                return on_system_message(event);
+            case NatsEvent::Kind::up:
+                system_generation_ = event.generation;
+                system_connected_ = true;
+                return;
+            case NatsEvent::Kind::down:
+                system_connected_ = false;
+                static_cast<void>(system_pending_.disconnected());
+                return;
+        }
+    }
+
+    void on_system_message(const NatsEvent& event) {
+        const bool no_responders = event.kind == NatsEvent::Kind::no_responders;
+        if (event.subscription == system_inbox_subscription)
+            return system_pending_.handle(event.message, no_responders);
         const auto departure = parse_departure(event.message.payload);
         const auto on_departure = on_departure_;
         if (departure && on_departure && *on_departure)
@@ -178,6 +230,9 @@ private:
     MainListener main_listener_;
     SystemListener system_listener_;
     PendingReplies pending_;
+    PendingReplies system_pending_;
+    bool system_connected_ = false;
+    std::uint64_t system_generation_ = 1;
     bool connected_ = true;  // once open() has succeeded
     std::uint64_t generation_ = 1;
     std::uint64_t next_subscription_ = first_subscription;
@@ -213,7 +268,9 @@ std::string explain(const base::Error& error, const NatsOptions& options) {
         return text + "; the credentials of '" + options.name + "' are wrong, expired or revoked";
     }
     if (error.kind == base::ErrorKind::bad_input) {
-        return text + "; expected addresses like nats://127.0.0.1:4222 and a credentials file";
+        return text +
+               "; expected addresses like nats://127.0.0.1:4222 (tls:// where the server "
+               "wants TLS), a credentials file and, with TLS, a CA file";
     }
     return text + "; is the server running and the address right?";
 }
@@ -226,11 +283,21 @@ base::Result<std::unique_ptr<Bus>> connect_nats(base::Loop& loop, const NatsOpti
         return base::fail(base::ErrorKind::bad_input,
                           "no address of a NATS server; expected one like nats://127.0.0.1:4222");
     }
+    for (const std::string& url : options.urls) {
+        if (!needs_tls(options) && !options.allow_plaintext && !base::url_is_loopback(url)) {
+            return base::fail(base::ErrorKind::bad_input,
+                              "will not speak to " + url +
+                                  " without TLS: others could read prompts. Name it with tls:// or "
+                                  "give a CA file, or allow plain text explicitly");
+        }
+    }
     for (const std::string& path : {options.credentials_file, options.system_credentials_file}) {
         const auto readable = check_credentials_file(path);
         if (!readable)
             return tl::unexpected(readable.error());
     }
+    if (!options.ca_file.empty() && access(options.ca_file.c_str(), R_OK) != 0)
+        return base::fail_errno("cannot read the CA file " + options.ca_file);
     auto bus = std::make_unique<NatsBus>(loop, options.name);
     const auto opened = bus->open(loop, options);
     if (!opened)

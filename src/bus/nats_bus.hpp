@@ -18,14 +18,20 @@ struct NatsOptions {
     std::string name;                     // becomes the inbox prefix _INBOX_<name>
     std::string label;                    // "<name>/<incarnation>" for agents
     std::string credentials_file;         // JWT and seed; empty: none
-    std::string system_credentials_file;  // for on_departure; empty: none
+    std::string system_credentials_file;  // for on_departure, system_request; empty: none
     // Reconnects go on for ever, the first within this delay, with jitter.
     base::Duration reconnect_delay = base::milliseconds(50);
     base::Duration connect_timeout = base::seconds(5);
+    // TLS is used when a url begins with tls:// or a file is named here: PEM, of those who may have
+    // signed the server's certificate. Empty: the system's.
+    std::string ca_file{};
+    // Servers that are not on loopback are refused without TLS, unless this is set.
+    bool allow_plaintext = false;
 };
 
-// Blocks for at most connect_timeout (called before the loop runs). Retries the library's one in
-// 256 authorisation failures before it believes one.
+// Blocks for at most connect_timeout, both connections together (called before the loop runs).
+// Retries the library's one in 256 authorisation failures before it believes one. Errors: bad_input
+// (an address, a file, plain text to another machine), denied, unavailable.
 [[nodiscard]] base::Result<std::unique_ptr<Bus>> connect_nats(base::Loop& loop,
                                                               const NatsOptions& options);
 

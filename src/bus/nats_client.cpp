@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "bus/nats_client.hpp"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -107,6 +108,15 @@ void handle_error(natsConnection* connection, natsSubscription*, natsStatus stat
     }
 }
 
+natsStatus set_tls(natsOptions* options, const NatsClientOptions& wanted) {
+    if (!wanted.tls)
+        return NATS_OK;
+    const natsStatus s = natsOptions_SetSecure(options, true);
+    if (s != NATS_OK || wanted.ca_file.empty())
+        return s;
+    return natsOptions_LoadCATrustedCertificates(options, wanted.ca_file.c_str());
+}
+
 using OptionsPointer = std::unique_ptr<natsOptions, decltype(&natsOptions_Destroy)>;
 
 natsStatus set_options(natsOptions* options, const NatsClientOptions& wanted,
@@ -122,7 +132,13 @@ natsStatus set_options(natsOptions* options, const NatsClientOptions& wanted,
                                                     nullptr);
     }
     if (s == NATS_OK)
-        s = natsOptions_SetTimeout(options, timeout.whole_milliseconds());
+        s = set_tls(options, wanted);
+    // The library's is for each address.
+    const auto addresses = static_cast<std::int64_t>(std::max<std::size_t>(urls.size(), 1));
+    if (s == NATS_OK) {
+        s = natsOptions_SetTimeout(
+            options, std::max<std::int64_t>(timeout.whole_milliseconds() / addresses, 1));
+    }
     if (s == NATS_OK)
         s = natsOptions_SetAllowReconnect(options, false);
     if (s == NATS_OK)
@@ -152,10 +168,22 @@ base::ErrorKind kind_of(natsStatus status) {
             return base::ErrorKind::denied;
         case NATS_INVALID_ARG:
         case NATS_ADDRESS_MISSING:
+        case NATS_SECURE_CONNECTION_REQUIRED:
+        case NATS_SECURE_CONNECTION_WANTED:
             return base::ErrorKind::bad_input;
         default:
             return base::ErrorKind::unavailable;
     }
+}
+
+// With what the library knows beyond the status: why a certificate is not trusted, say.
+tl::unexpected<base::Error> failure(natsStatus status) {
+    std::string text = natsStatus_GetText(status);
+    natsStatus last = NATS_OK;
+    const char* detail = nats_GetLastError(&last);
+    if (status == NATS_SSL_ERROR && last == status && detail != nullptr)
+        text += std::string(" (") + detail + ')';
+    return base::fail(kind_of(status), text);
 }
 
 }  // namespace
@@ -199,7 +227,7 @@ base::Result<std::unique_ptr<NatsClient>> NatsClient::open(const NatsClientOptio
     if (status == NATS_OK)
         status = natsConnection_Connect(&impl->connection, raw);
     if (status != NATS_OK) {
-        return base::fail(kind_of(status), natsStatus_GetText(status));
+        return failure(status);
     }
     return std::unique_ptr<NatsClient>(new NatsClient(std::move(impl)));
 }

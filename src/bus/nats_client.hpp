@@ -4,6 +4,11 @@
 // because libnats would do so without the means to survive its one in 256 authorisation failures.
 // The only file pair of the module that meets libnats. Internal to the module.
 //
+// Known limit: libnats 3.4.1 does not return from its connect while a server that has said INFO
+// says nothing more and keeps the connection open (natsConnection_Connect, _readProto); it goes on
+// when the server does or dies. connect_nats() waits with it; a loop that runs and the destruction
+// of a bus are not held up.
+//
 // Threads: all members on one thread, the worker's; they may block, each for at most the write
 // deadline. libnats's own threads push messages into the inbound queue and set the lost flag.
 #pragma once
@@ -33,6 +38,8 @@ struct NatsClientOptions {
     std::vector<std::string> urls;
     std::string label;
     std::string credentials_file;
+    bool tls = false;
+    std::string ca_file;  // empty: the system's authorities
 };
 
 // What outlives a connection: shared with libnats's threads.
@@ -45,6 +52,7 @@ struct NatsClientShared {
 
 class NatsClient {
 public:
+    // The timeout is for all addresses together.
     [[nodiscard]] static base::Result<std::unique_ptr<NatsClient>> open(
         const NatsClientOptions& options, std::shared_ptr<NatsClientShared> shared,
         base::Duration timeout);

@@ -28,7 +28,7 @@ std::chrono::nanoseconds to_chrono(base::Duration span) {
 }
 
 struct Command {
-    enum class Kind { subscribe, unsubscribe, publish };
+    enum class Kind { subscribe, unsubscribe, publish, reauthenticate };
 
     Kind kind = Kind::publish;
     std::uint64_t id = 0;  // of the subscription, or the generation of a publication
@@ -38,6 +38,12 @@ struct Command {
 
     [[nodiscard]] std::size_t bytes() const { return subject.size() + payload.size(); }
 };
+
+// At least a millisecond.
+base::Duration left_until(Clock::time_point deadline) {
+    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - Clock::now());
+    return std::max(base::Duration{left.count()}, base::milliseconds(1));
+}
 
 std::uint64_t seed_of(const std::string& text) {
     return std::hash<std::string>{}(text);  // any seed will do: it only spreads a herd
@@ -63,7 +69,7 @@ struct NatsLink::Worker {
 
         void wake() {
             const std::lock_guard lock(mutex);
-            changed.notify_one();
+            changed.notify_all();
         }
     };
 
@@ -77,6 +83,7 @@ struct NatsLink::Worker {
     std::deque<Command> commands;
     std::size_t bytes = 0;
     bool stopping = false;
+    bool ended = false;
     Losses losses;
 
     // The worker thread's own.
@@ -86,12 +93,13 @@ struct NatsLink::Worker {
     std::uint64_t generation = 0;
     Clock::time_point since;  // of the last connection
     int attempts = 0;         // since a connection was stable
+    int denials = 0;          // in a row
 
     void run(std::promise<base::Result<void>> first) {
         first.set_value(connect_first());
         while (client) {
             serve();
-            if (stopped())
+            if (!client || stopped())
                 break;
             inbound->push({NatsEvent::Kind::down, 0, generation, {}});
             client.reset();
@@ -99,6 +107,9 @@ struct NatsLink::Worker {
         }
         client.reset();
         NatsClient::release_thread();
+        const std::lock_guard lock(signal->mutex);
+        ended = true;
+        signal->changed.notify_all();
     }
 
     bool stopped() {
@@ -121,10 +132,7 @@ struct NatsLink::Worker {
     base::Result<void> connect_first() {
         const auto deadline = Clock::now() + to_chrono(options.connect_timeout);
         for (int denied = 0;;) {
-            const auto left = base::Duration{
-                std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - Clock::now())
-                    .count()};
-            const auto result = connect(std::max(left, base::milliseconds(1)));
+            const auto result = connect(left_until(deadline));
             if (result)
                 return {};
             if (result.error().kind == base::ErrorKind::bad_input)
@@ -140,25 +148,57 @@ struct NatsLink::Worker {
 
     // With all subscriptions standing at the server.
     base::Result<void> connect(base::Duration timeout) {
+        const auto deadline = Clock::now() + to_chrono(timeout);
         auto opened = NatsClient::open(options.client, shared, timeout);
         if (!opened)
             return tl::unexpected(opened.error());
+        return adopt(std::move(*opened), deadline);
+    }
+
+    base::Result<void> adopt(std::unique_ptr<NatsClient> opened, Clock::time_point deadline) {
         ++generation;
         since = Clock::now();
-        client = std::move(*opened);
+        client = std::move(opened);
         apply_while_down(take());
         bool alive = true;
         for (const auto& [id, pattern] : wanted)
             alive = alive && client->subscribe(id, pattern);
-        if (!alive || !client->flush(timeout)) {
+        if (!alive || !client->flush(left_until(deadline))) {
             client.reset();
             return base::fail(base::ErrorKind::unavailable, "the connection ended at once");
         }
         return {};
     }
 
+    // The old connection stays until the server has taken the new credentials.
+    void reauthenticate() {
+        base::Result<std::unique_ptr<NatsClient>> opened;
+        for (int attempt = 0; attempt < denied_attempts; ++attempt) {
+            opened = NatsClient::open(options.client, shared, attempt_timeout);
+            if (opened || opened.error().kind != base::ErrorKind::denied)
+                break;
+        }
+        if (!opened) {
+            base::log_warning("bus", "the new credentials are not taken (" +
+                                         opened.error().message + "); staying with the old");
+            return;
+        }
+        inbound->push({NatsEvent::Kind::down, 0, generation, {}});
+        client.reset();
+        if (adopt(std::move(*opened), Clock::now() + to_chrono(attempt_timeout))) {
+            inbound->push({NatsEvent::Kind::up, 0, generation, {}});
+            base::log_info("bus", "connected with new credentials");
+        } else {
+            reconnect();
+        }
+    }
+
     // Quick at first, then doubling.
     [[nodiscard]] base::Duration delay() const {
+        if (denials >= denied_attempts) {
+            const int doublings = std::min(denials - denied_attempts, delay_doublings_max);
+            return std::min(slow_delay * (std::int64_t{1} << doublings), denied_delay_max);
+        }
         const int doublings = std::clamp(attempts - quick_attempts, 0, delay_doublings_max);
         return std::min(options.reconnect_delay * (std::int64_t{1} << doublings), slow_delay);
     }
@@ -174,15 +214,18 @@ struct NatsLink::Worker {
             ++attempts;
             apply_while_down(take());
             const auto result = connect(attempt_timeout);
+            const bool denied = !result && result.error().kind == base::ErrorKind::denied;
+            denials = denied ? denials + 1 : 0;
             if (result) {
                 inbound->push({NatsEvent::Kind::up, 0, generation, {}});
                 base::log_info("bus", "connected again");
                 return;
             }
             // Ever more seldom: at each power of two.
-            if (result.error().kind == base::ErrorKind::denied && attempts >= denied_attempts &&
-                (attempts & (attempts - 1)) == 0) {
-                base::log_warning("bus", "the server refuses these credentials; going on to try");
+            if (denials >= denied_attempts && (denials & (denials - 1)) == 0) {
+                base::log_warning("bus",
+                                  "the server refuses these credentials: they have ended or were "
+                                  "revoked; going on to try, but seldom");
             }
         }
     }
@@ -203,7 +246,7 @@ struct NatsLink::Worker {
                 bytes = 0;
             }
             execute(std::move(batch));
-            if (stop)
+            if (stop || !client)
                 return;
         }
     }
@@ -224,6 +267,8 @@ struct NatsLink::Worker {
                 case Command::Kind::unsubscribe:
                     wanted.erase(command.id);
                     break;
+                case Command::Kind::reauthenticate:
+                    break;  // the next connection takes what the file holds
                 case Command::Kind::publish: {
                     const std::lock_guard lock(signal->mutex);
                     ++losses.published_while_disconnected;
@@ -248,7 +293,12 @@ struct NatsLink::Worker {
                 case Command::Kind::publish:
                     publish(command);
                     break;
+                case Command::Kind::reauthenticate:
+                    reauthenticate();
+                    break;
             }
+            if (!client)
+                return;  // stopped on the way to a new connection
         }
     }
 
@@ -278,14 +328,16 @@ struct NatsLink::Worker {
     }
 };
 
-NatsLink::NatsLink(std::unique_ptr<Worker> worker) : worker_(std::move(worker)) {}
+NatsLink::NatsLink(std::shared_ptr<Worker> worker) : worker_(std::move(worker)) {}
 
 base::Result<std::unique_ptr<NatsLink>> NatsLink::open(base::Loop& loop, NatsListener& listener,
                                                        const NatsLinkOptions& options) {
-    auto worker = std::make_unique<Worker>(loop, listener, options);
+    auto worker = std::make_shared<Worker>(loop, listener, options);
     std::promise<base::Result<void>> first;
     std::future<base::Result<void>> connected = first.get_future();
-    worker->thread = std::thread(&Worker::run, worker.get(), std::move(first));
+    // The thread holds the worker: it may outlive the link.
+    worker->thread = std::thread(
+        [worker, promise = std::move(first)]() mutable { worker->run(std::move(promise)); });
     const base::Result<void> result = connected.get();
     auto link = std::unique_ptr<NatsLink>(new NatsLink(std::move(worker)));
     if (!result)
@@ -295,12 +347,17 @@ base::Result<std::unique_ptr<NatsLink>> NatsLink::open(base::Loop& loop, NatsLis
 
 NatsLink::~NatsLink() {
     worker_->inbound->close();
-    {
-        const std::lock_guard lock(worker_->signal->mutex);
-        worker_->stopping = true;
-        worker_->signal->changed.notify_one();
+    std::unique_lock lock(worker_->signal->mutex);
+    worker_->stopping = true;
+    worker_->signal->changed.notify_all();
+    const bool ended = worker_->signal->changed.wait_for(lock, to_chrono(close_wait),
+                                                         [this] { return worker_->ended; });
+    lock.unlock();
+    if (ended) {
+        worker_->thread.join();
+    } else {
+        worker_->thread.detach();
     }
-    worker_->thread.join();
 }
 
 void NatsLink::subscribe(std::uint64_t id, std::string pattern) {
@@ -309,6 +366,10 @@ void NatsLink::subscribe(std::uint64_t id, std::string pattern) {
 
 void NatsLink::unsubscribe(std::uint64_t id) {
     worker_->push({Command::Kind::unsubscribe, id, {}, {}, {}});
+}
+
+void NatsLink::reauthenticate() {
+    worker_->push({Command::Kind::reauthenticate, 0, {}, {}, {}});
 }
 
 void NatsLink::publish(std::uint64_t generation, std::string subject, std::string reply,

@@ -5,7 +5,8 @@
 // one has ended. Internal to the module.
 //
 // Lifecycle: open() blocks until the first connection stands; destruction sends what was published
-// and closes, blocking for at most a reconnection attempt. Threads: the loop's.
+// and closes. It waits for that for close_wait at most; what takes longer (an attempt to reconnect,
+// a server that hangs) ends by itself in the background. Threads: the loop's.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +31,13 @@ inline constexpr base::Duration stable_after = base::seconds(5);
 inline constexpr int delay_doublings_max = 16;
 inline constexpr base::Duration slow_delay = base::seconds(2);
 inline constexpr base::Duration attempt_timeout = base::seconds(1);
+inline constexpr base::Duration close_wait = base::milliseconds(300);
 // libnats 3.4 leaves out a signature that begins with a zero byte: one attempt in 256 is refused
 // for nothing. Four such in a row come once in 4 thousand million.
 inline constexpr int denied_attempts = 4;
+// Whoever is refused for good is either to be given other credentials or to stay out: its attempts
+// become this seldom.
+inline constexpr base::Duration denied_delay_max = base::seconds(60);
 
 struct NatsLinkOptions {
     NatsClientOptions client;
@@ -52,6 +57,8 @@ public:
 
     void subscribe(std::uint64_t id, std::string pattern);
     void unsubscribe(std::uint64_t id);
+    // A new connection with what the credentials file holds now, then the end of the old one.
+    void reauthenticate();
     // Dropped unless this generation of the connection still stands (see NatsEvent).
     void publish(std::uint64_t generation, std::string subject, std::string reply,
                  std::string payload);
@@ -60,8 +67,8 @@ public:
 
 private:
     struct Worker;
-    explicit NatsLink(std::unique_ptr<Worker> worker);
-    std::unique_ptr<Worker> worker_;
+    explicit NatsLink(std::shared_ptr<Worker> worker);
+    std::shared_ptr<Worker> worker_;
 };
 
 }  // namespace idlewatt::bus

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/assert.hpp"
+#include "base/loopback.hpp"
 
 namespace idlewatt::bus {
 
@@ -53,6 +54,50 @@ std::vector<std::string> candidates() {
     return paths;
 }
 
+bool is_readable(const std::string& path) {
+    return access(path.c_str(), R_OK) == 0;
+}
+
+base::Result<void> check_listening(const NatsServerOptions& options) {
+    if (options.certificate_file.empty() != options.key_file.empty()) {
+        return base::fail(base::ErrorKind::bad_input,
+                          "TLS needs a certificate and its key: name both files or neither");
+    }
+    if (!options.certificate_file.empty()) {
+        for (const std::string& path : {options.certificate_file, options.key_file}) {
+            if (!is_readable(path))
+                return base::fail_errno("cannot read '" + path + "'");
+        }
+        return {};
+    }
+    if (options.allow_plaintext || base::is_loopback(options.host))
+        return {};
+    return base::fail(base::ErrorKind::bad_input,
+                      "will not let nats-server listen on " + options.host +
+                          " without TLS: others could read prompts. Name a certificate and its "
+                          "key, listen on 127.0.0.1, or allow plain text explicitly");
+}
+
+// Never over what is there: it may hold revocations that were pushed later.
+base::Result<void> place(const std::filesystem::path& folder, const std::string& public_key,
+                         const std::string& jwt) {
+    const std::filesystem::path path = folder / (public_key + ".jwt");
+    std::error_code error;
+    if (std::filesystem::exists(path, error))
+        return {};
+    const std::filesystem::path fresh = folder / (public_key + ".new");
+    std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
+    file << jwt;
+    file.close();
+    if (file)
+        std::filesystem::rename(fresh, path, error);
+    if (!file || error) {
+        return base::fail(base::ErrorKind::io,
+                          "cannot write the account's JWT to '" + path.string() + "'");
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string nats_server_config(const NatsServerOptions& options) {
@@ -74,7 +119,22 @@ std::string nats_server_config(const NatsServerOptions& options) {
         line("pid_file", quoted(options.pid_file));
     if (!options.log_file.empty())
         line("log_file", quoted(options.log_file));
+    if (!options.certificate_file.empty()) {
+        text += "tls: {\n";
+        line("  cert_file", quoted(options.certificate_file));
+        line("  key_file", quoted(options.key_file));
+        text += "}\n";
+    }
     line("operator", quoted(options.operator_jwt));
+    if (!options.resolver_folder.empty()) {
+        text += "resolver: {\n";
+        line("  type", "full");
+        line("  dir", quoted(options.resolver_folder));
+        line("  allow_delete", "false");
+        line("  interval", "\"2m\"");
+        text += "}\n";
+        return text;
+    }
     line("resolver", "MEMORY");
     text += "resolver_preload: {\n";
     line("  " + options.account_public_key, quoted(options.account_jwt));
@@ -83,6 +143,26 @@ std::string nats_server_config(const NatsServerOptions& options) {
     }
     text += "}\n";
     return text;
+}
+
+base::Result<void> prepare_nats_server(const NatsServerOptions& options) {
+    const auto safe = check_listening(options);
+    if (!safe || options.resolver_folder.empty())
+        return safe;
+    std::error_code error;
+    const std::filesystem::path folder = options.resolver_folder;
+    std::filesystem::create_directories(folder, error);
+    if (!error)
+        std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+    if (error) {
+        return base::fail(
+            base::ErrorKind::io,
+            "cannot make the folder '" + options.resolver_folder + "': " + error.message());
+    }
+    auto placed = place(folder, options.account_public_key, options.account_jwt);
+    if (placed && !options.system_account_public_key.empty())
+        placed = place(folder, options.system_account_public_key, options.system_account_jwt);
+    return placed;
 }
 
 base::Result<std::string> find_nats_server() {

@@ -26,6 +26,16 @@ struct NatsServerOptions {
     std::string system_account_public_key;  // named in the operator's JWT, too
     std::string system_account_jwt;
 
+    // The full resolver: accounts live as files in this folder, updates pushed to the server
+    // ($SYS.REQ.CLAIMS.UPDATE) survive its restarts. Empty: in the server's memory only.
+    std::string resolver_folder{};
+
+    // TLS for clients: PEM files, both or neither.
+    std::string certificate_file{};
+    std::string key_file{};
+    // Listens on addresses that others can reach without TLS.
+    bool allow_plaintext = false;
+
     std::string ports_folder;  // where the server writes which port it has; empty: nowhere
     std::string pid_file;      // empty: none
     std::string log_file;      // empty: stderr
@@ -37,6 +47,11 @@ struct NatsServerOptions {
     int pings_out_max = 2;
     base::Duration write_deadline = base::seconds(2);
 };
+
+// To be called before the server is started. Refuses (bad_input) an address that others can reach
+// without TLS, and a certificate or key that cannot be read; makes the resolver's folder and places
+// both accounts' JWTs in it where there is none yet, so that what was pushed is never undone.
+[[nodiscard]] base::Result<void> prepare_nats_server(const NatsServerOptions& options);
 
 // The text of the server's configuration file. It holds no secret.
 [[nodiscard]] std::string nats_server_config(const NatsServerOptions& options);

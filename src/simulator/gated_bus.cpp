@@ -42,6 +42,11 @@ void GatedBus::reply(const bus::Message& to, std::string_view payload) {
     below_->reply(to, payload);
 }
 
+void GatedBus::system_request(std::string_view subject, std::string_view payload,
+                              base::Duration timeout, OnReply on_reply) {
+    below_->system_request(subject, payload, timeout, behind(gate_, std::move(on_reply)));
+}
+
 void GatedBus::on_state(OnState on_state) {
     below_->on_state(behind(gate_, std::move(on_state)));
 }

@@ -25,6 +25,9 @@ public:
     void request(std::string_view subject, std::string_view payload, base::Duration timeout,
                  OnReply on_reply) override;
     void reply(const bus::Message& to, std::string_view payload) override;
+    void system_request(std::string_view subject, std::string_view payload, base::Duration timeout,
+                        OnReply on_reply) override;
+    void reauthenticate() override { below_->reauthenticate(); }
     [[nodiscard]] bool connected() const override { return below_->connected(); }
     void on_state(OnState on_state) override;
     void on_departure(OnDeparture on_departure) override;

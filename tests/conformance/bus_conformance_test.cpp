@@ -209,6 +209,57 @@ TEST_P(BusConformance, subscriptions_survive_the_death_of_the_server) {
     EXPECT_EQ(a->losses().published_while_disconnected, 1U);
 }
 
+TEST_P(BusConformance, a_renewed_connection_costs_what_a_lost_one_costs_and_no_more) {
+    std::vector<bool> states;
+    std::vector<std::string> gone;
+    ReplyStatus open_request = ReplyStatus::answered;
+    b->subscribe("s", listener(""));
+    a->subscribe("back", listener(""));
+    // Its system connection is renewed, too, under another name.
+    a->on_departure([&](const Departure& d) {
+        if (d.name == "b")
+            gone.push_back(d.label);
+    });
+    world->settle(*a);
+    world->settle(*b);
+    world->linger();  // the system connection
+    b->on_state([&](bool up) { states.push_back(up); });
+    b->subscribe("silent", [](const Message&) {});
+    b->request("silent", "", seconds(10),
+               [&](ReplyStatus status, const Message&) { open_request = status; });
+    world->settle(*b);
+    b->reauthenticate();
+    EXPECT_TRUE(states.empty());
+    ASSERT_TRUE(world->run_until([&] { return states.size() == 2; }));
+    EXPECT_EQ(states, (std::vector<bool>{false, true}));
+    EXPECT_EQ(open_request, ReplyStatus::disconnected);
+    ASSERT_TRUE(world->run_until([&] { return !gone.empty(); }));
+    EXPECT_EQ(gone, std::vector<std::string>{"b/7"});
+    a->publish("s", "1");
+    b->publish("back", "2");
+    ASSERT_TRUE(hears(2));
+    world->linger();
+    EXPECT_EQ(heard.size(), 2U);
+}
+
+TEST_P(BusConformance, a_system_request_has_exactly_one_end) {
+    std::vector<ReplyStatus> ends;
+    const auto end = [&](ReplyStatus status, const Message&) { ends.push_back(status); };
+    a->system_request("$SYS.REQ.SERVER.PING", "", seconds(5), end);
+    EXPECT_TRUE(ends.empty());
+    ASSERT_TRUE(world->run_until([&] { return ends.size() == 1; }));
+    a->system_request("$SYS.REQ.NOBODY", "", seconds(5), end);
+    ASSERT_TRUE(world->run_until([&] { return ends.size() == 2; }));
+    world->stop_server();
+    ASSERT_TRUE(world->run_until([this] { return !a->connected(); }));
+    world->linger();
+    a->system_request("$SYS.REQ.SERVER.PING", "", seconds(5), end);
+    ASSERT_TRUE(world->run_until([&] { return ends.size() == 3; }));
+    world->linger();
+    EXPECT_EQ(ends, (std::vector<ReplyStatus>{ReplyStatus::answered, ReplyStatus::no_responders,
+                                              ReplyStatus::disconnected}));
+}
+
 TEST_P(BusConformance, a_callback_may_close_its_connection_when_the_server_dies) {
     for (int i = 0; i < 3; ++i) {
         a->request("silent", "", seconds(10), [this](ReplyStatus, const Message&) {

@@ -24,6 +24,12 @@ constexpr base::Duration patience = base::seconds(20);
 
 class MemoryWorld final : public BusWorld {
 public:
+    MemoryWorld() {
+        hub_.set_system_responder([](std::string_view subject, std::string_view) {
+            return subject == "$SYS.REQ.SERVER.PING" ? std::optional<std::string>("{}")
+                                                     : std::nullopt;
+        });
+    }
     base::Loop& loop() override { return loop_; }
     std::unique_ptr<Bus> connect(const std::string& name, const std::string& label) override {
         return hub_.connect(name, label);
@@ -68,8 +74,9 @@ void BusWorld::settle(Bus& bus) {
     ASSERT_TRUE(run_until([&done] { return done; }));
 }
 
-NatsWorld::NatsWorld()
-    : operator_key_(KeyPair::generate(KeyKind::operator_key)),
+NatsWorld::NatsWorld(NatsWorldOptions world)
+    : world_(std::move(world)),
+      operator_key_(KeyPair::generate(KeyKind::operator_key)),
       account_(KeyPair::generate(KeyKind::account)),
       system_account_(KeyPair::generate(KeyKind::account)) {
     std::string pattern = std::filesystem::temp_directory_path() / "idlewatt-bus-XXXXXX";
@@ -94,8 +101,14 @@ void NatsWorld::start_server() {
     options.system_account_public_key = system_account_.public_key();
     options.system_account_jwt =
         identity::mint_account_jwt(operator_key_, system_account_.public_key(), "system", now);
+    if (world_.full_resolver)
+        options.resolver_folder = folder_ + "/accounts";
+    options.certificate_file = world_.certificate_file;
+    options.key_file = world_.key_file;
     options.ports_folder = folder_;
     options.log_file = folder_ + "/server.log";
+    const auto prepared = prepare_nats_server(options);
+    ASSERT_TRUE(prepared.has_value()) << prepared.error().message;
     write_file(folder_ + "/server.conf", nats_server_config(options));
 
     const auto program = find_nats_server();
@@ -135,6 +148,11 @@ bool NatsWorld::run_until(const std::function<bool()>& condition) {
         loop_.run_for(base::microseconds(500));
     }
     return true;
+}
+
+std::string NatsWorld::account_jwt(const identity::Revocations& revocations) const {
+    return identity::mint_account_jwt(operator_key_, account_.public_key(), "cell",
+                                      loop_.wall_now(), revocations);
 }
 
 std::string NatsWorld::enrol(const KeyPair& issuer, const std::string& name,

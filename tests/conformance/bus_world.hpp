@@ -37,9 +37,15 @@ public:
 [[nodiscard]] std::unique_ptr<BusWorld> memory_world();
 
 // A folder of its own, an operator, a cell's account and a system account.
+struct NatsWorldOptions {
+    bool full_resolver = false;
+    std::string certificate_file{};
+    std::string key_file{};
+};
+
 class NatsWorld final : public BusWorld {
 public:
-    NatsWorld();
+    explicit NatsWorld(NatsWorldOptions world = {});
     ~NatsWorld() override;
 
     [[nodiscard]] base::AsioLoop& loop() override { return loop_; }
@@ -54,6 +60,8 @@ public:
     [[nodiscard]] const identity::KeyPair& account() const { return account_; }
     [[nodiscard]] const identity::KeyPair& system_account() const { return system_account_; }
 
+    // Of the cell, as its operator would push it.
+    [[nodiscard]] std::string account_jwt(const identity::Revocations& revocations) const;
     // Writes a credentials file for a new user and returns its path.
     std::string enrol(const identity::KeyPair& issuer, const std::string& name,
                       const identity::Permissions& permissions = {},
@@ -66,6 +74,7 @@ public:
 
 private:
     base::AsioLoop loop_;
+    NatsWorldOptions world_;
     std::string folder_;
     identity::KeyPair operator_key_;
     identity::KeyPair account_;
