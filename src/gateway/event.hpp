@@ -31,6 +31,7 @@ struct Written {
 };
 struct Announced {
     core::Announcement announcement;
+    std::string fleet{};  // that its membership proves, verified; empty: none
 };
 struct CarSaid {
     wire::OutAddress from;
@@ -52,10 +53,18 @@ struct OrderAnswered {
     bus::ReplyStatus status = bus::ReplyStatus::timed_out;
     wire::OrderAnswer answer;
 };
+// The coordinator handed out another book of keys, or one was found on the disk.
+struct KeyBookChanged {
+    core::KeyBook book;
+};
+// The coordinator says that the known book is still the newest.
+struct KeyBookConfirmed {
+    base::WallTime issued_at;
+};
 struct Tick {};
 
 using Event = std::variant<Asked, ClientGone, Written, Announced, CarSaid, CarLeft, Unheard,
-                           BusChanged, OrderAnswered, Tick>;
+                           BusChanged, OrderAnswered, KeyBookChanged, KeyBookConfirmed, Tick>;
 
 // ── effects ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -89,9 +98,13 @@ struct OrderSignals {
     core::VehicleId vehicle;
     wire::SignalOverride order;
 };
+// What one attempt brought to its client: to be signed, kept and delivered.
+struct Record {
+    core::Delivery delivery;
+};
 
 using Effect = std::variant<Respond, BeginResponse, WriteResponse, EndResponse, AbortResponse, Tell,
-                            OrderSignals>;
+                            OrderSignals, Record>;
 using Effects = std::vector<Effect>;
 
 }  // namespace idlewatt::gateway

@@ -8,16 +8,27 @@
 
 namespace idlewatt::gateway {
 
-FleetView::News FleetView::announced(const core::Announcement& announcement, base::Instant now) {
+namespace {
+
+scheduler::Abilities abilities_of(const core::Announcement& said) {
+    return (said.embeddings ? scheduler::makes_embeddings : 0U) |
+           (said.image_input ? scheduler::takes_images : 0U);
+}
+
+}  // namespace
+
+FleetView::News FleetView::announced(const core::Announcement& announcement,
+                                     const std::string& fleet, base::Instant now) {
     const auto known = numbers_.find(announcement.vehicle);
     if (known == numbers_.end()) {
         if (cars_.size() >= cars_max)
             return {};
         const auto number = static_cast<CarNumber>(cars_.size());
         numbers_.emplace(announcement.vehicle, number);
-        cars_.push_back({.said = {}, .heard_at = now, .active = 0, .reachable = false});
+        cars_.emplace_back();
+        cars_.back().heard_at = now;
         cars_.back().said.vehicle = announcement.vehicle;
-        return announced(announcement, now);
+        return announced(announcement, fleet, now);
     }
     const CarNumber number = known->second;
     Car& car = cars_[number];
@@ -30,52 +41,54 @@ FleetView::News FleetView::announced(const core::Announcement& announcement, bas
     const News news{.accepted = true,
                     .reincarnated = order != 0 && car.said.incarnation.value != 0,
                     .car = number};
-    for (const std::string& model : car.said.models)
-        unready(number, model);
+    for (const std::string& model : car.said.models) {
+        if (std::ranges::find(announcement.models, model) == announcement.models.end())
+            unready(number, model, now);
+    }
     car.said = announcement;
+    car.fleet = fleet;
+    car.fleet_number = number_of_fleet(fleet);
     car.heard_at = now;
     car.reachable = true;
     car.full = false;
-    if (!announcement.models.empty() && held_[number] != announcement.models) {
-        forget_models(held_[number]);
-        held_[number] = announcement.models;
-        for (const std::string& model : announcement.models)
-            ++holders_[model];
-    }
-    update_ready(number);
+    if (!announcement.models.empty())
+        hold(number, {announcement.models, abilities_of(announcement), car.fleet_number});
+    update_ready(number, now);
     return news;
 }
 
 std::optional<CarNumber> FleetView::left(const core::VehicleId& vehicle,
-                                         core::Incarnation incarnation) {
+                                         core::Incarnation incarnation, base::Instant now) {
     const auto known = numbers_.find(vehicle);
     if (known == numbers_.end())
         return std::nullopt;
     if (cars_[known->second].said.incarnation != incarnation)
         return std::nullopt;
-    distrust(known->second);
+    distrust(known->second, now);
     return known->second;
 }
 
-void FleetView::distrust(CarNumber number) {
+void FleetView::distrust(CarNumber number, base::Instant now) {
     cars_[number].reachable = false;
-    update_ready(number);
+    update_ready(number, now);
 }
 
-void FleetView::saw_full(CarNumber number) {
+void FleetView::saw_full(CarNumber number, base::Instant now) {
     cars_[number].full = true;
-    update_ready(number);
+    update_ready(number, now);
 }
 
-void FleetView::attempt_began(CarNumber number) {
+void FleetView::attempt_began(CarNumber number, base::Instant now) {
     ++cars_[number].active;
-    update_ready(number);
+    breakers_.attempt_began(cars_[number].said.vehicle, now);
+    update_ready(number, now);
 }
 
-void FleetView::attempt_ended(CarNumber number) {
+void FleetView::attempt_ended(CarNumber number, scheduler::Ending ending, base::Instant now) {
     IDLEWATT_ASSERT(cars_[number].active > 0);
     --cars_[number].active;
-    update_ready(number);
+    breakers_.attempt_ended(cars_[number].said.vehicle, ending, now);
+    update_ready(number, now);
 }
 
 std::vector<CarNumber> FleetView::expire(base::Instant now) {
@@ -83,11 +96,11 @@ std::vector<CarNumber> FleetView::expire(base::Instant now) {
     for (CarNumber number = 0; number < cars_.size(); ++number) {
         Car& car = cars_[number];
         if (car.reachable && now - car.heard_at > core::announcement_lifetime) {
-            distrust(number);
+            distrust(number, now);
             silent.push_back(number);
         }
         if (!car.reachable && now - car.heard_at > remembered_for && held_.contains(number)) {
-            forget_models(held_[number]);
+            count_held(held_.at(number), -1);
             held_.erase(number);
         }
     }
@@ -102,60 +115,207 @@ void FleetView::excuse_silence(base::Instant now) {
 }
 
 // Sets of models that nobody holds any more would gather for ever.
-void FleetView::unready(CarNumber number, const std::string& model) {
-    const auto found = ready_.find(model);
-    if (found == ready_.end())
+void FleetView::unready(CarNumber number, const std::string& model, base::Instant now) {
+    const auto found = willing_.find(model);
+    if (found == willing_.end())
         return;
-    found->second.remove(number);
-    if (found->second.size() == 0)
-        ready_.erase(found);
+    found->second.trusted.remove(number);
+    found->second.shunned.remove(number);
+    if (!found->second.empty())
+        return;
+    willing_.erase(found);
+    if (holders_.contains({model, scheduler::any_fleet}))
+        served_until_[model] = now;
 }
 
-void FleetView::forget_models(const std::vector<std::string>& models) {
-    for (const std::string& model : models) {
-        const auto found = holders_.find(model);
-        if (--found->second == 0)
-            holders_.erase(found);
+void FleetView::hold(CarNumber number, Held held) {
+    Held& known = held_[number];
+    if (known == held)
+        return;
+    count_held(known, -1);
+    known = std::move(held);
+    count_held(known, 1);
+}
+
+void FleetView::count_held(const Held& held, int by) {
+    const auto add = [by](std::size_t& count) { count += static_cast<std::size_t>(by); };
+    for (const std::string& model : held.models) {
+        for (const auto fleet : {scheduler::any_fleet, held.fleet}) {
+            const auto at = std::pair(model, fleet);
+            Holders& holders = holders_[at];
+            add(holders.cars);
+            if ((held.abilities & scheduler::makes_embeddings) != 0)
+                add(holders.with_embeddings);
+            if ((held.abilities & scheduler::takes_images) != 0)
+                add(holders.with_images);
+            if (holders.cars == 0)
+                holders_.erase(at);
+            if (held.fleet == scheduler::any_fleet)
+                break;
+        }
+        if (!holders_.contains({model, scheduler::any_fleet}))
+            served_until_.erase(model);
     }
 }
 
-void FleetView::update_ready(CarNumber number) {
+scheduler::FleetNumber FleetView::number_of_fleet(const std::string& fleet) {
+    if (fleet.empty())
+        return scheduler::any_fleet;
+    const auto known = fleet_numbers_.find(fleet);
+    if (known != fleet_numbers_.end())
+        return known->second;
+    if (fleet_numbers_.size() >= fleets_max)
+        return scheduler::any_fleet;
+    const auto number = static_cast<scheduler::FleetNumber>(fleet_numbers_.size() + 1);
+    fleet_numbers_.emplace(fleet, number);
+    return number;
+}
+
+std::optional<scheduler::FleetNumber> FleetView::find_fleet(const CarNeeds& needs) const {
+    if (!needs.fleet)
+        return scheduler::any_fleet;
+    const auto known = fleet_numbers_.find(*needs.fleet);
+    return known == fleet_numbers_.end() ? std::nullopt : std::optional(known->second);
+}
+
+void FleetView::update_ready(CarNumber number, base::Instant now) {
     const Car& car = cars_[number];
-    const bool ready = car.reachable && !car.full && car.said.reason == core::Reason::ok;
+    const bool willing = car.reachable && car.said.reason == core::Reason::ok;
+    const bool trusted = breakers_.allows(car.said.vehicle, now);
     const std::uint32_t total = car.said.slots_total;
     // What it announced includes other gateways' work but is up to a second old; what this gateway
     // has open is exact but only its own.
     const std::uint32_t busy =
         std::max(total - std::min(car.said.slots_free, total), std::min(car.active, total));
+    scheduler::CarLoad load;
+    load.slots_total = total;
+    load.slots_free = car.full ? 0 : total - busy;
+    load.tokens_per_second = car.said.tokens_per_second;
+    load.identity = scheduler::stable_hash(car.said.vehicle.value);
+    load.abilities = abilities_of(car.said);
+    load.fleet = car.fleet_number;
+    if (car.said.stay)
+        load.stay_p10 = car.said.stay->p10;
     for (const std::string& model : car.said.models) {
-        if (ready) {
-            ready_[model].put(number, {total, total - busy, car.said.tokens_per_second});
-        } else {
-            unready(number, model);
+        if (!willing) {
+            unready(number, model, now);
+            continue;
         }
+        Willing& cars = willing_[model];
+        (trusted ? cars.trusted : cars.shunned).put(number, load);
+        (trusted ? cars.shunned : cars.trusted).remove(number);
     }
 }
 
-std::optional<CarNumber> FleetView::choose(const std::string& model, base::Prng& prng,
-                                           std::span<const CarNumber> excluded) const {
-    const auto found = ready_.find(model);
-    if (found == ready_.end())
+bool FleetView::Willing::use_shunned(scheduler::FleetNumber fleet) const {
+    const auto bad = static_cast<double>(shunned.slots(fleet).total);
+    const auto good = static_cast<double>(trusted.slots(fleet).total);
+    return bad > shunned_share_max * (good + bad);
+}
+
+std::optional<scheduler::Choice> FleetView::choose(const std::string& model, const CarNeeds& needs,
+                                                   scheduler::Wish wish, bool urgent,
+                                                   base::Prng& prng) const {
+    const auto found = willing_.find(model);
+    const auto fleet = find_fleet(needs);
+    if (found == willing_.end() || !fleet)
         return std::nullopt;
-    return found->second.choose(prng, excluded);
+    wish.abilities = needs.abilities;
+    wish.fleet = *fleet;
+    auto choice = found->second.trusted.choose(wish, prng);
+    if (!choice && (urgent || found->second.use_shunned(*fleet)))
+        choice = found->second.shunned.choose(wish, prng);
+    return choice;
+}
+
+scheduler::Slots FleetView::slots(const std::string& model, const CarNeeds& needs) const {
+    const auto found = willing_.find(model);
+    const auto fleet = find_fleet(needs);
+    if (found == willing_.end() || !fleet)
+        return {};
+    scheduler::Slots slots = found->second.trusted.slots(*fleet);
+    if (found->second.use_shunned(*fleet)) {
+        const scheduler::Slots shunned = found->second.shunned.slots(*fleet);
+        slots.total += shunned.total;
+        slots.busy += shunned.busy;
+    }
+    return slots;
+}
+
+std::optional<base::Instant> FleetView::served_until(const std::string& model) const {
+    const auto found = served_until_.find(model);
+    return found == served_until_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::vector<std::string> FleetView::models() const {
+    std::vector<std::pair<std::size_t, std::string>> counted;
+    for (const auto& [at, holders] : holders_) {
+        if (at.second == scheduler::any_fleet)
+            counted.emplace_back(holders.cars, at.first);
+    }
+    std::ranges::stable_sort(counted,
+                             [](const auto& a, const auto& b) { return a.first > b.first; });
     std::vector<std::string> names;
-    for (const auto& [model, holders] : holders_)
-        names.push_back(model);
-    std::ranges::stable_sort(names, [this](const std::string& a, const std::string& b) {
-        return holders_.at(a) > holders_.at(b);
-    });
+    for (auto& [cars, name] : counted)
+        names.push_back(std::move(name));
     return names;
 }
 
+std::vector<FleetView::ModelSummary> FleetView::summaries() const {
+    std::vector<ModelSummary> all;
+    std::unordered_map<std::string, std::size_t> places;
+    for (std::string& model : models()) {
+        const Holders& holders = holders_.at({model, scheduler::any_fleet});
+        places.emplace(model, all.size());
+        all.push_back({model, 0, holders.with_embeddings > 0, holders.with_images > 0, 0, 0.0});
+    }
+    for (const Car& car : cars_) {
+        if (!car.reachable || car.said.reason != core::Reason::ok)
+            continue;
+        for (const std::string& model : car.said.models) {
+            const auto place = places.find(model);
+            if (place == places.end())
+                continue;
+            ModelSummary& summary = all[place->second];
+            ++summary.vehicles_ready;
+            summary.tokens_per_second += car.said.tokens_per_second;
+            const std::uint32_t context = car.said.context_tokens;
+            if (context > 0 && (summary.context_tokens == 0 || context < summary.context_tokens))
+                summary.context_tokens = context;
+        }
+    }
+    return all;
+}
+
 bool FleetView::knows_model(const std::string& model) const {
-    return holders_.contains(model);
+    return holders_.contains({model, scheduler::any_fleet});
+}
+
+bool FleetView::offers(const std::string& model, const CarNeeds& needs) const {
+    const auto fleet = find_fleet(needs);
+    const auto found = fleet ? holders_.find({model, *fleet}) : holders_.end();
+    if (found == holders_.end())
+        return false;
+    const Holders& holders = found->second;
+    return ((needs.abilities & scheduler::makes_embeddings) == 0 || holders.with_embeddings > 0) &&
+           ((needs.abilities & scheduler::takes_images) == 0 || holders.with_images > 0);
+}
+
+FleetView::Census FleetView::census(base::Instant now) const {
+    Census census;
+    for (const Car& car : cars_) {
+        if (!car.reachable) {
+            census.unreachable += now - car.heard_at <= remembered_for ? 1 : 0;
+        } else if (car.said.reason != core::Reason::ok) {
+            ++census.ineligible[car.said.reason];
+        } else {
+            ++census.ready;
+            const std::uint32_t free = std::min(car.said.slots_free, car.said.slots_total);
+            census.slots_free += free;
+            census.slots_busy += car.said.slots_total - free;
+        }
+    }
+    return census;
 }
 
 bool FleetView::knows_vehicle(const core::VehicleId& vehicle) const {

@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/prng.hpp"
@@ -25,9 +25,22 @@ using scheduler::CarNumber;
 // A silent car is shown as unreachable for this long, then forgotten.
 inline constexpr base::Duration remembered_for = base::minutes(10);
 inline constexpr std::size_t cars_max = 2'000'000;
+// Fleets that have a number; cars of further ones count as nobody's.
+inline constexpr std::size_t fleets_max = 100'000;
+// While cars that keep failing hold more than this share of a model's slots they are used all the
+// same: then it is hardly they who are at fault, and little else is left.
+inline constexpr double shunned_share_max = 0.5;
+
+// What a work asks of its car besides the model.
+struct CarNeeds {
+    scheduler::Abilities abilities = 0;
+    std::optional<std::string> fleet{};  // only cars whose membership names this one
+};
 
 struct Car {
     core::Announcement said;
+    std::string fleet;  // that its membership proves
+    scheduler::FleetNumber fleet_number = scheduler::any_fleet;
     base::Instant heard_at;
     std::uint32_t active = 0;  // attempts that this gateway has open on it
     bool reachable = false;
@@ -42,39 +55,99 @@ public:
         CarNumber car = 0;
     };
 
-    News announced(const core::Announcement& announcement, base::Instant now);
+    News announced(const core::Announcement& announcement, const std::string& fleet,
+                   base::Instant now);
     // The car's connection has ended. nullopt: not the run of the agent that is known.
-    std::optional<CarNumber> left(const core::VehicleId& vehicle, core::Incarnation incarnation);
+    std::optional<CarNumber> left(const core::VehicleId& vehicle, core::Incarnation incarnation,
+                                  base::Instant now);
     // Not to be chosen until it announces itself again.
-    void distrust(CarNumber car);
-    void saw_full(CarNumber car);
-    void attempt_began(CarNumber car);
-    void attempt_ended(CarNumber car);
+    void distrust(CarNumber car, base::Instant now);
+    void saw_full(CarNumber car, base::Instant now);
+    void attempt_began(CarNumber car, base::Instant now);
+    // How it ended decides whether the car is left alone for a while.
+    void attempt_ended(CarNumber car, scheduler::Ending ending, base::Instant now);
     // Cars that have fallen silent since the last call.
     [[nodiscard]] std::vector<CarNumber> expire(base::Instant now);
     // The gateway itself was cut off: silence until now means nothing.
     void excuse_silence(base::Instant now);
 
-    [[nodiscard]] std::optional<CarNumber> choose(const std::string& model, base::Prng& prng,
-                                                  std::span<const CarNumber> excluded) const;
+    // The wish's abilities and fleet come from the needs. Urgent: rather a car that keeps failing
+    // than none now.
+    [[nodiscard]] std::optional<scheduler::Choice> choose(const std::string& model,
+                                                          const CarNeeds& needs,
+                                                          scheduler::Wish wish, bool urgent,
+                                                          base::Prng& prng) const;
     [[nodiscard]] const Car& car(CarNumber number) const { return cars_[number]; }
+
+    // ── what there is ──
     // By number of cars that have held it, then by name; the first is the default.
     [[nodiscard]] std::vector<std::string> models() const;
+    struct ModelSummary {
+        std::string model;
+        std::uint32_t context_tokens = 0;  // of the car that has least; 0: unknown
+        bool embeddings = false;
+        bool image_input = false;
+        std::uint32_t vehicles_ready = 0;
+        double tokens_per_second = 0.0;
+    };
+    // In the same order. O(cars).
+    [[nodiscard]] std::vector<ModelSummary> summaries() const;
     [[nodiscard]] bool knows_model(const std::string& model) const;
+    // Some car that has held it lately meets the needs, ready or not.
+    [[nodiscard]] bool offers(const std::string& model, const CarNeeds& needs) const;
+    [[nodiscard]] scheduler::Slots slots(const std::string& model, const CarNeeds& needs) const;
+    // The last moment at which a car would have worked on the model; nullopt: never.
+    [[nodiscard]] std::optional<base::Instant> served_until(const std::string& model) const;
+    struct Census {
+        std::size_t ready = 0;
+        std::size_t unreachable = 0;
+        std::map<core::Reason, std::size_t> ineligible;  // reachable, by the reason they give
+        std::uint64_t slots_free = 0;                    // of the ready ones
+        std::uint64_t slots_busy = 0;
+    };
+    // O(cars).
+    [[nodiscard]] Census census(base::Instant now) const;
     [[nodiscard]] bool knows_vehicle(const core::VehicleId& vehicle) const;
     [[nodiscard]] std::vector<wire::VehicleRow> rows(base::Instant now) const;
 
 private:
-    void update_ready(CarNumber number);
-    void forget_models(const std::vector<std::string>& models);
-    void unready(CarNumber number, const std::string& model);
+    // What a car held and could do when it was last ready: the catalogue outlives a recall.
+    struct Held {
+        std::vector<std::string> models;
+        scheduler::Abilities abilities = 0;
+        scheduler::FleetNumber fleet = scheduler::any_fleet;
+        friend bool operator==(const Held&, const Held&) = default;
+    };
+    struct Holders {
+        std::size_t cars = 0;
+        std::size_t with_embeddings = 0;
+        std::size_t with_images = 0;
+    };
+
+    // Cars of one model that would work.
+    struct Willing {
+        scheduler::ReadySet trusted;
+        scheduler::ReadySet shunned;  // their breaker is open
+        [[nodiscard]] bool empty() const { return trusted.empty() && shunned.empty(); }
+        [[nodiscard]] bool use_shunned(scheduler::FleetNumber fleet) const;
+    };
+
+    void update_ready(CarNumber number, base::Instant now);
+    void unready(CarNumber number, const std::string& model, base::Instant now);
+    void hold(CarNumber number, Held held);
+    void count_held(const Held& held, int by);
+    [[nodiscard]] scheduler::FleetNumber number_of_fleet(const std::string& fleet);
+    // any_fleet if none is asked for; nullopt: no car is known to be of it.
+    [[nodiscard]] std::optional<scheduler::FleetNumber> find_fleet(const CarNeeds& needs) const;
 
     std::vector<Car> cars_;
     std::unordered_map<core::VehicleId, CarNumber> numbers_;
-    std::unordered_map<std::string, scheduler::ReadySet> ready_;
-    // Of each car, the models it held when last ready: the catalogue outlives a recall.
-    std::map<std::string, std::size_t> holders_;
-    std::unordered_map<CarNumber, std::vector<std::string>> held_;
+    std::unordered_map<std::string, Willing> willing_;
+    std::unordered_map<std::string, base::Instant> served_until_;
+    std::unordered_map<std::string, scheduler::FleetNumber> fleet_numbers_;
+    std::map<std::pair<std::string, scheduler::FleetNumber>, Holders> holders_;
+    std::unordered_map<CarNumber, Held> held_;
+    scheduler::Breakers breakers_;
 };
 
 }  // namespace idlewatt::gateway

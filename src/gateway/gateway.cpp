@@ -10,11 +10,16 @@
 namespace idlewatt::gateway {
 
 Gateway::Gateway(const GatewayParts& parts, GatewayOptions options)
-    : parts_(parts), options_(std::move(options)), subjects_{options_.cell}, core_(options_.core) {}
+    : parts_(parts),
+      options_(std::move(options)),
+      subjects_{options_.cell},
+      core_(options_.core),
+      memberships_(options_.account_public_key) {}
 
 Gateway::~Gateway() {
     *alive_ = false;
     parts_.loop.cancel(timer_);
+    parts_.loop.cancel(demand_timer_);
     for (const bus::SubscriptionId id : subscriptions_)
         parts_.bus.unsubscribe(id);
     parts_.server.set_handler({});
@@ -32,7 +37,8 @@ void Gateway::start() {
             auto announcement = wire::decode_announcement(message.payload);
             // The server vouches for the subject; the name inside must agree with it.
             if (announcement && wire::parse_vehicle(message.subject) == announcement->vehicle) {
-                feed(Announced{std::move(*announcement)});
+                std::string fleet = memberships_.fleet_of(*announcement, parts_.loop.wall_now());
+                feed(Announced{std::move(*announcement), std::move(fleet)});
             } else {
                 base::log_warning("gateway", "dropped an announcement on " + message.subject);
             }
@@ -49,15 +55,51 @@ void Gateway::start() {
         })));
     parts_.bus.on_departure(
         guarded([this](const bus::Departure& departure) { take_departure(departure); }));
-    parts_.bus.on_state(guarded([this](bool connected) { feed(BusChanged{connected}); }));
+    parts_.bus.on_state(guarded([this](bool connected) {
+        feed(BusChanged{connected});
+        if (connected && deliveries_)
+            deliveries_->deliver_now();
+        if (connected && key_book_)
+            key_book_->ask();
+    }));
     parts_.server.set_handler(
         {guarded([this](http::Request request) { feed(Asked{std::move(request)}); }),
          guarded([this](http::RequestId request) { feed(ClientGone{request}); }),
          guarded([this](http::RequestId request, std::uint64_t bytes) {
              feed(Written{request, bytes});
          })});
+    start_books();
     feed(BusChanged{parts_.bus.connected()});
     tick();
+    tell_demand();
+}
+
+void Gateway::start_books() {
+    if (parts_.spool != nullptr && parts_.key != nullptr) {
+        deliveries_ =
+            std::make_unique<DeliveryBook>(parts_.loop, parts_.bus, *parts_.spool, *parts_.key,
+                                           subjects_, options_.core.gateway, options_.user_jwt);
+    }
+    if (options_.core.uses_key_book) {
+        key_book_ = std::make_unique<KeyBookKeeper>(
+            parts_.loop, parts_.bus, parts_.spool, subjects_,
+            KeyBookKeeper::Listener{
+                [this](const core::KeyBook& book) { feed(KeyBookChanged{book}); },
+                [this](base::WallTime issued_at) { feed(KeyBookConfirmed{issued_at}); }});
+        key_book_->start();
+    }
+}
+
+void Gateway::set_user_jwt(std::string user_jwt) {
+    options_.user_jwt = user_jwt;
+    if (deliveries_)
+        deliveries_->set_user_jwt(std::move(user_jwt));
+}
+
+void Gateway::tell_demand() {
+    demand_timer_ = parts_.loop.after(demand_period, [this] { tell_demand(); });
+    parts_.bus.publish(subjects_.demand(options_.core.gateway),
+                       wire::encode(core_.take_demand(parts_.loop.now())));
 }
 
 void Gateway::tick() {
@@ -118,6 +160,11 @@ void Gateway::perform(Tell& effect) {
         if (*alive)
             feed(Unheard{attempt});
     });
+}
+
+void Gateway::perform(Record& effect) {
+    if (deliveries_)
+        deliveries_->add(effect.delivery);
 }
 
 void Gateway::perform(OrderSignals& effect) {

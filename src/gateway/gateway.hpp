@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// The program that clients talk to: joins the gateway's mind (gateway_core.hpp) with HTTP and bus.
+// The program that clients talk to: joins the gateway's mind (gateway_core.hpp) with HTTP and bus,
+// asks the coordinator for keys, and tells it what was asked for and what was delivered.
 //
 // Lifecycle: construct, start(); destruction closes nothing gracefully (clients retry). Threads:
 // the loop's. The parts outlive the gateway.
@@ -13,23 +14,37 @@
 
 #include "base/loop.hpp"
 #include "bus/bus.hpp"
+#include "gateway/delivery_book.hpp"
 #include "gateway/gateway_core.hpp"
+#include "gateway/key_book_keeper.hpp"
+#include "gateway/membership_book.hpp"
 #include "http/http.hpp"
+#include "identity/identity.hpp"
+#include "spool/spool.hpp"
 #include "wire/subject.hpp"
 
 namespace idlewatt::gateway {
 
 inline constexpr base::Duration order_timeout = base::seconds(5);
+inline constexpr base::Duration demand_period = base::seconds(2);
 
 struct GatewayParts {
     base::Loop& loop;
     bus::Bus& bus;
     http::Server& server;
+    // For the key book and delivery records; null: the book is forgotten, no record is kept.
+    spool::Spool* spool = nullptr;
+    // The key of the gateway's credentials, which signs the records; null: none is kept.
+    const identity::KeyPair* key = nullptr;
 };
 
 struct GatewayOptions {
     std::string cell = "c1";
     GatewayConfig core;
+    // The cell's account, which signs memberships; empty: no car is believed to be of a fleet.
+    std::string account_public_key{};
+    // Of the gateway's credentials; shown with delivery records.
+    std::string user_jwt{};
 };
 
 class Gateway {
@@ -42,7 +57,14 @@ public:
 
     void start();
 
+    // After a renewal of the credentials.
+    void set_user_jwt(std::string user_jwt);
+
     [[nodiscard]] const GatewayCore& core() const { return core_; }
+    // Delivery records that the coordinator has not committed yet.
+    [[nodiscard]] std::size_t undelivered() const {
+        return deliveries_ ? deliveries_->undelivered() : 0;
+    }
 
 private:
     void feed(const Event& event);
@@ -53,6 +75,9 @@ private:
     void perform(AbortResponse& effect);
     void perform(Tell& effect);
     void perform(OrderSignals& effect);
+    void perform(Record& effect);
+    void start_books();
+    void tell_demand();
     void take_departure(const bus::Departure& departure);
     void tick();
 
@@ -61,7 +86,11 @@ private:
     wire::Subjects subjects_;
     GatewayCore core_;
     std::vector<bus::SubscriptionId> subscriptions_;
+    MembershipBook memberships_;
+    std::unique_ptr<DeliveryBook> deliveries_;
+    std::unique_ptr<KeyBookKeeper> key_book_;
     base::TimerId timer_{};
+    base::TimerId demand_timer_{};
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -2,61 +2,77 @@
 // Copyright The Idlewatt Authors
 #include "gateway/gateway_core.hpp"
 
+#include <algorithm>
+
 #include "base/assert.hpp"
 #include "base/fault_point.hpp"
 
 namespace idlewatt::gateway {
 
-GatewayCore::GatewayCore(GatewayConfig config) : config_(std::move(config)), prng_(config_.seed) {}
+namespace {
+
+constexpr int status_client_gone = 499;
+constexpr int status_broken_stream = 500;
+
+}  // namespace
+
+GatewayCore::GatewayCore(GatewayConfig config)
+    : config_(std::move(config)),
+      prng_(config_.seed),
+      keys_(config_.api_key, config_.uses_key_book) {}
 
 Effects GatewayCore::handle(const Event& event, base::Instant now, base::WallTime wall_now) {
     Effects effects;
+    if (started_at_ == base::WallTime{})
+        started_at_ = wall_now;
     std::visit([&](const auto& e) { on(e, Now{now, wall_now}, effects); }, event);
-    for (const core::WorkId& work : finished_)
-        forget(work);
+    for (const http::RequestId request : finished_)
+        forget(request);
     finished_.clear();
     return effects;
 }
 
 void GatewayCore::on(const ClientGone& event, Now now, Effects& effects) {
-    stop_settling(event.request, effects);
-    const auto found = by_request_.find(event.request);
-    if (found == by_request_.end())
+    stop_settling(event.request, now, effects);
+    callers_.erase(event.request);
+    const auto found = exchanges_.find(event.request);
+    if (found == exchanges_.end() || found->second.done)
         return;
-    Answer& answer = answers_.at(found->second);
-    if (answer.attempt) {
-        acknowledge(*answer.attempt, now, effects);
-        tell(*answer.attempt, core::Cancel{}, effects);
-    }
-    drop_attempt(answer);
+    cancel_attempts(found->second, now, effects);
     ++figures_.requests_cancelled;
-    finish(answer);
+    finish(found->second, status_client_gone, now, effects);
+    place_waiting(now, effects);
 }
 
 void GatewayCore::on(const Announced& event, Now now, Effects& effects) {
-    const FleetView::News news = fleet_.announced(event.announcement, now.instant);
+    const FleetView::News news = fleet_.announced(event.announcement, event.fleet, now.instant);
     if (!news.accepted)
         return;
     if (news.reincarnated) {
-        lose_attempts_on(news.car, event.announcement.incarnation, now, effects);
+        lose_attempts_on(news.car, event.announcement.incarnation, "agent_restarted", now, effects);
     }
     place_waiting(now, effects);
 }
 
 void GatewayCore::on(const CarLeft& event, Now now, Effects& effects) {
-    const auto car = fleet_.left(event.vehicle, event.incarnation);
+    const auto car = fleet_.left(event.vehicle, event.incarnation, now.instant);
     if (car)
-        lose_attempts_on(*car, std::nullopt, now, effects);
+        lose_attempts_on(*car, std::nullopt, "connection_lost", now, effects);
 }
 
 void GatewayCore::on(const Unheard& event, Now now, Effects& effects) {
-    Answer* answer = find(event.attempt);
-    if (answer == nullptr || answer->attempt->heard)
+    Place place = find(event.attempt);
+    if (place.attempt == nullptr || place.attempt->heard)
         return;
-    fleet_.distrust(answer->attempt->car);
+    fleet_.distrust(place.attempt->car, now.instant);
+    if (place.is_rival()) {
+        drop_rival(*place.exchange, *place.answer, scheduler::Ending::yielded, now, effects);
+        return;
+    }
     // Nothing was tried: a fleet that has just lost its bus must not look like a bad question.
-    --answer->attempts_without_progress;
-    lose_attempt(*answer, now, effects);
+    --place.answer->attempts_without_progress;
+    lose_attempt(*place.exchange, *place.answer, scheduler::Ending::yielded, "nobody_there", now,
+                 effects);
 }
 
 void GatewayCore::on(const BusChanged& event, Now now, Effects& effects) {
@@ -65,82 +81,141 @@ void GatewayCore::on(const BusChanged& event, Now now, Effects& effects) {
         cut_off_at_ = now.instant;
         return;
     }
+    connected_at_ = now.instant;
     fleet_.excuse_silence(now.instant);
-    for (auto& [work, answer] : answers_) {
-        if (!answer.attempt)
-            continue;
-        answer.attempt->heard_at = answer.attempt->advanced_at = now.instant;
-        ask_again(*answer.attempt, now, effects);
+    for (auto& [request, exchange] : exchanges_) {
+        for (Answer& answer : exchange.answers) {
+            for (auto* slot : {&answer.attempt, &answer.rival}) {
+                if (!*slot)
+                    continue;
+                (*slot)->heard_at = (*slot)->advanced_at = now.instant;
+                ask_again(**slot, now, effects);
+            }
+        }
     }
     place_waiting(now, effects);
 }
 
+void GatewayCore::on(const KeyBookChanged& event, Now, Effects&) {
+    keys_.take(event.book);
+}
+
+void GatewayCore::on(const KeyBookConfirmed& event, Now, Effects&) {
+    keys_.confirm(event.issued_at);
+}
+
 void GatewayCore::on(const Tick&, Now now, Effects& effects) {
     if (connected_) {
-        for (const CarNumber car : fleet_.expire(now.instant)) {
-            lose_attempts_on(car, std::nullopt, now, effects);
-        }
+        for (const CarNumber car : fleet_.expire(now.instant))
+            lose_attempts_on(car, std::nullopt, "silent", now, effects);
     }
     tend_settling(now, effects);
-    for (auto& [work, answer] : answers_) {
-        if (answer.done)
+    for (auto& [request, exchange] : exchanges_) {
+        if (exchange.done || !tend_exchange(exchange, now, effects))
             continue;
-        if (answer.attempt) {
-            tend_attempt(answer, now, effects);
-        } else {
-            tend_waiting(answer, now, effects);
+        for (Answer& answer : exchange.answers) {
+            if (answer.attempt) {
+                tend_attempt(exchange, answer, now, effects);
+            } else if (answer.waiting()) {
+                tend_waiting(exchange, answer, now, effects);
+            }
+            if (exchange.done)
+                break;
         }
     }
 }
 
-void GatewayCore::fail(Answer& answer, int status, std::string_view code, std::string_view message,
-                       Effects& effects) {
-    drop_attempt(answer);
-    if (answer.begun) {
-        // The status line is out: the error goes where the client is reading, and no [DONE].
-        write(answer, wire::error_event(code, message), effects);
-        effects.emplace_back(EndResponse{answer.request});
-    } else {
-        refuse(answer.request, status, code, message, effects);
+// The cars that still work for it are told to stop; they are owed what the client has.
+void GatewayCore::cancel_attempts(Exchange& exchange, Now now, Effects& effects) {
+    for (Answer& answer : exchange.answers) {
+        if (answer.rival)
+            drop_rival(exchange, answer, scheduler::Ending::client_gone, now, effects);
+        if (!answer.attempt)
+            continue;
+        acknowledge(*answer.attempt, now, effects);
+        tell(*answer.attempt, core::Cancel{}, effects);
+        close_attempt(exchange, answer, answer.attempt, scheduler::Ending::client_gone, true, now,
+                      effects);
     }
-    finish(answer);
 }
 
-void GatewayCore::fail_without_capacity(Answer& answer, Effects& effects) {
+void GatewayCore::fail(Exchange& exchange, const wire::ApiError& error, Now now, Effects& effects,
+                       std::optional<std::uint32_t> retry_after_s) {
+    cancel_attempts(exchange, now, effects);
+    const bool begun = exchange.begun;
+    if (begun) {
+        // The status line is out: the error goes where the client is reading, and no [DONE].
+        write(exchange, wire::error_event(error), now, effects);
+        effects.emplace_back(EndResponse{exchange.request});
+    } else {
+        refuse(exchange.request, error, now, effects, retry_after_s);
+    }
+    finish(exchange, begun ? status_broken_stream : error.http_status(), now, effects);
+}
+
+void GatewayCore::fail_without_capacity(Exchange& exchange, const Answer& answer, Now now,
+                                        Effects& effects) {
     ++figures_.requests_failed_no_capacity;
-    if (answer.begun || answer.attempts > 0) {
+    if (exchange.broken_off(answer) || answer.attempts > 0) {
         base::reached("gateway.worker_preempted");
-        fail(answer, 503, "worker_preempted",
-             "The car that was answering left, and no other became free in time. What was sent is "
-             "valid; ask again for the rest.",
-             effects);
+        fail(exchange,
+             wire::api_error(wire::ApiErrorCode::worker_preempted,
+                             "The car that was answering left, and no other became free in time. "
+                             "What was sent is valid; ask again for the rest."),
+             now, effects);
     } else {
         base::reached("gateway.queue_timeout");
-        fail(answer, 503, "no_capacity",
-             "No car was ready in time. Try again after the seconds in Retry-After.", effects);
+        fail(exchange,
+             wire::api_error(
+                 wire::ApiErrorCode::no_capacity,
+                 "No car was ready in time. Try again after the seconds in Retry-After."),
+             now, effects, retry_after_empty_s);
     }
 }
 
-// Loops over all answers may be under way: it is taken out when the event has been handled.
-void GatewayCore::finish(Answer& answer) {
-    IDLEWATT_ASSERT(!answer.done);
-    answer.done = true;
-    finished_.push_back(answer.work);
+// Loops over all exchanges may be under way: it is taken out when the event has been handled.
+void GatewayCore::finish(Exchange& exchange, int status, Now now, Effects& effects) {
+    IDLEWATT_ASSERT(!exchange.done);
+    exchange.done = true;
+    finished_.push_back(exchange.request);
+    for (const Answer& answer : exchange.answers)
+        waiting_.erase({exchange.request, answer.index()});
+    for (core::Delivery& delivery : exchange.deliveries) {
+        // The client has either the whole answer or nothing of it.
+        if (status != 200)
+            delivery.delivered_tokens = 0;
+        effects.emplace_back(Record{std::move(delivery)});
+    }
+    exchange.deliveries.clear();
+    std::uint64_t used = 0;
+    for (const Answer& answer : exchange.answers)
+        used += answer.finished ? answer.completion_tokens : answer.resume.tokens;
+    const wire::Usage told = usage(exchange);
+    used += told.prompt_tokens;
+    if (exchange.limited)
+        limiter_.ended(exchange.key, exchange.tokens_reserved, used, now.instant);
+    count_request(exchange, status, told, used - told.prompt_tokens, now);
 }
 
-void GatewayCore::forget(const core::WorkId& work) {
-    const auto found = answers_.find(work);
-    if (found == answers_.end())
+void GatewayCore::forget(http::RequestId request) {
+    const auto found = exchanges_.find(request);
+    if (found == exchanges_.end())
         return;
-    IDLEWATT_ASSERT(!found->second.attempt);
-    by_request_.erase(found->second.request);
-    request_bytes_held_ -= found->second.chat.json.size();
-    answers_.erase(found);
+    for (const Answer& answer : found->second.answers)
+        IDLEWATT_ASSERT(!answer.attempt && !answer.rival);
+    answers_open_ -= found->second.answers.size();
+    request_bytes_held_ -= found->second.bytes_held;
+    exchanges_.erase(found);
 }
 
-Answer* GatewayCore::find(const core::AttemptId& attempt) {
+GatewayCore::Place GatewayCore::find(const core::AttemptId& attempt) {
     const auto found = by_attempt_.find(attempt);
-    return found == by_attempt_.end() ? nullptr : &answers_.at(found->second);
+    if (found == by_attempt_.end())
+        return {};
+    Exchange& exchange = exchanges_.at(found->second.first);
+    Answer& answer = exchange.answers[found->second.second];
+    const bool rival = answer.rival && answer.rival->id == attempt;
+    return {&exchange, &answer, rival ? &*answer.rival : &*answer.attempt};
 }
 
 void GatewayCore::tell(const OpenAttempt& attempt, core::ToCar message, Effects& effects) const {
@@ -157,10 +232,34 @@ void GatewayCore::remember_closed(const OpenAttempt& attempt) {
     }
 }
 
+// A prompt's tokens count once, however many choices it has.
+wire::Usage GatewayCore::usage(const Exchange& exchange) {
+    wire::Usage usage;
+    std::uint32_t prompt_tokens = 0;
+    std::uint32_t cached_tokens = 0;
+    for (const Answer& answer : exchange.answers) {
+        if (answer.index() % exchange.asked.n == 0)
+            prompt_tokens = cached_tokens = 0;
+        if (answer.finished) {
+            prompt_tokens = std::max(prompt_tokens, answer.finished->prompt_tokens);
+            cached_tokens = std::max(cached_tokens, answer.finished->cached_tokens);
+            usage.completion_tokens += answer.completion_tokens;
+            usage.reasoning_tokens += answer.reasoning_tokens;
+        }
+        if ((answer.index() + 1) % exchange.asked.n == 0) {
+            usage.prompt_tokens += prompt_tokens;
+            usage.cached_tokens += cached_tokens;
+        }
+    }
+    return usage;
+}
+
 wire::GatewayFigures GatewayCore::figures() const {
     wire::GatewayFigures figures = figures_;
-    for (const auto& [work, answer] : answers_) {
-        ++(answer.attempt ? figures.requests_running : figures.requests_waiting);
+    for (const auto& [request, exchange] : exchanges_) {
+        const bool running = std::ranges::any_of(
+            exchange.answers, [](const Answer& answer) { return answer.attempt.has_value(); });
+        ++(running ? figures.requests_running : figures.requests_waiting);
     }
     figures.migration_gaps_ms.assign(gaps_ms_.begin(), gaps_ms_.end());
     return figures;

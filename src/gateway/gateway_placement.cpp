@@ -21,64 +21,99 @@ std::vector<std::string> cut_into_parts(const std::string& bytes) {
 
 }  // namespace
 
-void GatewayCore::place(Answer& answer, Now now, Effects& effects) {
+void GatewayCore::place(Exchange& exchange, Answer& answer, Now now, Effects& effects) {
+    IDLEWATT_ASSERT(answer.waiting());
     if (answer.attempts_without_progress >= fruitless_attempts_max) {
         ++figures_.requests_failed;
-        fail(answer, 502, "engine_failed",
-             "Several cars tried and none could answer this request. It is not tried again.",
-             effects);
+        fail(exchange,
+             wire::api_error(
+                 wire::ApiErrorCode::engine_failed,
+                 "Several cars tried and none could answer this request. It is not tried again."),
+             now, effects);
         return;
     }
-    open(answer, now, effects);
+    open(exchange, answer, answer.attempt, now, effects);
 }
 
-// If nobody is ready now the answer goes on waiting.
-void GatewayCore::open(Answer& answer, Now now, Effects& effects) {
-    IDLEWATT_ASSERT(!answer.attempt);
+OpenAttempt GatewayCore::new_attempt(const Exchange& exchange, const Answer& answer,
+                                     CarNumber number, Now now) const {
+    const Car& car = fleet_.car(number);
+    OpenAttempt attempt;
+    attempt.id = core::AttemptId(answer.work.value + "-" + std::to_string(answer.attempts));
+    attempt.car = number;
+    attempt.vehicle = car.said.vehicle;
+    attempt.incarnation = car.said.incarnation;
+    attempt.record.gateway = config_.gateway;
+    attempt.record.vehicle = attempt.vehicle;
+    attempt.record.work = answer.work;
+    attempt.record.attempt = attempt.id;
+    attempt.record.key = exchange.key;
+    attempt.record.model = exchange.head.model;
+    attempt.record.started_at = now.wall;
+    const std::string work =
+        wire::encode(core::Work{answer.work, exchange.head.model, exchange.work_json(answer),
+                                answer.resume, exchange.asked.task});
+    attempt.work_bytes = work.size();
+    attempt.tokens_before = answer.resume.tokens;
+    attempt.parts = cut_into_parts(work);
+    attempt.opened_at = attempt.heard_at = attempt.advanced_at = attempt.acknowledged_at =
+        attempt.repeated_at = now.instant;
+    return attempt;
+}
+
+// False: nobody is ready now. The slot is empty.
+bool GatewayCore::open(Exchange& exchange, Answer& answer, std::optional<OpenAttempt>& slot,
+                       Now now, Effects& effects) {
     if (!connected_)
-        return;
-    if (answer.chat.model.empty()) {
+        return false;
+    if (exchange.head.model.empty()) {
         // It came before any car had announced a model.
         const std::vector<std::string> models = fleet_.models();
         if (models.empty())
-            return;
-        answer.chat.model = answer.head.model = models.front();
+            return false;
+        exchange.head.model = models.front();
     }
     std::erase_if(answer.avoided,
                   [&](const auto& avoided) { return avoided.second <= now.instant; });
     std::vector<CarNumber> excluded;
     for (const auto& [car, until] : answer.avoided)
         excluded.push_back(car);
-    const auto chosen = fleet_.choose(answer.chat.model, prng_, excluded);
+    if (answer.attempt)
+        excluded.push_back(answer.attempt->car);
+    ModelState& state = models_[exchange.head.model];
+    scheduler::Wish wish;
+    wish.excluded = excluded;
+    // Embeddings leave nothing in a cache that the next one could use.
+    if (exchange.asked.task != core::Task::embedding)
+        wish.affinity = exchange.asked.affinity;
+    wish.stay = state.service.mean();
+    // Whose client has seen half a sentence does not wait for a better car.
+    const bool urgent = !answer.attempt && exchange.broken_off(answer);
+    const auto chosen = fleet_.choose(exchange.head.model, exchange.needs, wish, urgent, prng_);
     if (!chosen)
-        return;
+        return false;
 
-    const Car& car = fleet_.car(*chosen);
+    metrics_->add(metrics::Metric::placements, {chosen->place == 0U ? "affinity" : "other"});
     ++answer.attempts;
     ++answer.attempts_without_progress;
     ++figures_.attempts;
+    if (answer.attempts == 1)
+        state.hedge.request_started();
+    if (answer.attempts == 1)
+        count_queue_wait(exchange, now);
     if (answer.resume.tokens > 0) {
         ++figures_.migrations;
         base::reached("gateway.migrated");
         if (base::fault_point("gateway.wrong_resume_count"))
             --answer.resume.tokens;
     }
-    OpenAttempt attempt;
-    attempt.id = core::AttemptId(answer.work.value + "-" + std::to_string(answer.attempts));
-    attempt.car = *chosen;
-    attempt.vehicle = car.said.vehicle;
-    attempt.incarnation = car.said.incarnation;
-    const std::string work =
-        wire::encode(core::Work{answer.work, answer.chat.model, answer.chat.json, answer.resume});
-    attempt.work_bytes = work.size();
-    attempt.tokens_before = answer.resume.tokens;
-    attempt.parts = cut_into_parts(work);
-    attempt.heard_at = attempt.advanced_at = attempt.acknowledged_at = attempt.repeated_at =
-        now.instant;
-    by_attempt_.emplace(attempt.id, answer.work);
-    answer.attempt = std::move(attempt);
-    fleet_.attempt_began(*chosen);
-    send_parts(*answer.attempt, 0, effects);
+    OpenAttempt attempt = new_attempt(exchange, answer, chosen->car, now);
+    by_attempt_.emplace(attempt.id, AnswerKey{exchange.request, answer.index()});
+    slot = std::move(attempt);
+    waiting_.erase({exchange.request, answer.index()});
+    fleet_.attempt_began(chosen->car, now.instant);
+    send_parts(*slot, 0, effects);
+    return true;
 }
 
 void GatewayCore::send_parts(OpenAttempt& attempt, std::size_t from, Effects& effects) {
@@ -96,64 +131,123 @@ void GatewayCore::send_parts(OpenAttempt& attempt, std::size_t from, Effects& ef
 
 // Answers that were already begun come first: their clients have seen half a sentence.
 void GatewayCore::place_waiting(Now now, Effects& effects) {
+    if (waiting_.empty())
+        return;
+    const std::vector<AnswerKey> waiting(waiting_.begin(), waiting_.end());
     for (const bool begun : {true, false}) {
-        for (auto& [work, answer] : answers_) {
-            if (answer.done || answer.attempt || answer.broken_off() != begun)
+        for (const auto& [request, index] : waiting) {
+            Exchange& exchange = exchanges_.at(request);
+            Answer& answer = exchange.answers[index];
+            if (exchange.done || !answer.waiting() || exchange.broken_off(answer) != begun)
                 continue;
-            place(answer, now, effects);
+            place(exchange, answer, now, effects);
         }
     }
 }
 
-void GatewayCore::lose_attempt(Answer& answer, Now now, Effects& effects) {
+void GatewayCore::lose_attempt(Exchange& exchange, Answer& answer, scheduler::Ending ending,
+                               std::string_view why, Now now, Effects& effects) {
     // If it still lives, it is owed what the client has, and must not go on.
     acknowledge(*answer.attempt, now, effects);
     tell(*answer.attempt, core::Cancel{}, effects);
-    move_on(answer, now, effects);
+    const CarNumber car = answer.attempt->car;
+    close_attempt(exchange, answer, answer.attempt, ending, true, now, effects);
+    move_on(exchange, answer, car, why, now, effects);
 }
 
 // Elsewhere, from the last token that the client was given.
-void GatewayCore::move_on(Answer& answer, Now now, Effects& effects) {
-    answer.avoided.emplace_back(answer.attempt->car, now.instant + avoid_for);
-    drop_attempt(answer);
+void GatewayCore::move_on(Exchange& exchange, Answer& answer, CarNumber from, std::string_view why,
+                          Now now, Effects& effects) {
+    answer.avoided.emplace_back(from, now.instant + avoid_for);
     answer.waiting_since = now.instant;
+    count_lost_attempt(answer, why);
     if (answer.resume.tokens > 0 && !answer.gap_from)
         answer.gap_from = answer.piece_at;
-    place(answer, now, effects);
+    if (answer.rival) {
+        promote_rival(exchange, answer, now, effects);
+    } else if (answer.streamed.tool_calls > 0 || !answer.whole.tool_calls.empty()) {
+        // So many calls that they could not be held back to the end. They are whole, and another
+        // car might make them once more.
+        base::reached("gateway.ended_with_calls");
+        end_answer(exchange, answer, {core::FinishReason::tool_calls, 0, 0, 0}, now, effects);
+    } else {
+        place(exchange, answer, now, effects);
+    }
 }
 
-void GatewayCore::lose_attempts_on(CarNumber car, std::optional<core::Incarnation> except, Now now,
-                                   Effects& effects) {
-    for (auto& [work, answer] : answers_) {
-        if (answer.attempt && answer.attempt->car == car && answer.attempt->incarnation != except) {
-            lose_attempt(answer, now, effects);
+void GatewayCore::lose_attempts_on(CarNumber car, std::optional<core::Incarnation> except,
+                                   std::string_view why, Now now, Effects& effects) {
+    if (fleet_.car(car).active == 0)
+        return;
+    for (auto& [request, exchange] : exchanges_) {
+        for (Answer& answer : exchange.answers) {
+            if (exchange.done)
+                break;
+            if (answer.rival && answer.rival->car == car && answer.rival->incarnation != except)
+                drop_rival(exchange, answer, scheduler::Ending::silent, now, effects);
+            if (answer.attempt && answer.attempt->car == car &&
+                answer.attempt->incarnation != except) {
+                lose_attempt(exchange, answer, scheduler::Ending::silent, why, now, effects);
+            }
         }
     }
 }
 
-void GatewayCore::drop_attempt(Answer& answer) {
-    if (!answer.attempt)
-        return;
-    by_attempt_.erase(answer.attempt->id);
-    fleet_.attempt_ended(answer.attempt->car);
-    answer.attempt.reset();
-}
-
-void GatewayCore::tend_waiting(Answer& answer, Now now, Effects& effects) {
-    const bool migrating = answer.broken_off();
+void GatewayCore::tend_waiting(Exchange& exchange, Answer& answer, Now now, Effects& effects) {
+    const bool migrating = exchange.broken_off(answer);
     const base::Duration limit = migrating ? migration_time_max : waiting_time_max;
-    const base::Instant since = migrating ? answer.waiting_since : answer.arrived_at;
+    base::Instant since = migrating ? answer.waiting_since : exchange.arrived_at;
+    // It waits for its own sisters, too: as long as they get on, so does the queue.
+    if (exchange.answers.size() > 1)
+        since = std::max(since, exchange.progress_at);
     if (now.instant - since > limit) {
-        fail_without_capacity(answer, effects);
+        fail_without_capacity(exchange, answer, now, effects);
         return;
-    }
-    if (answer.begun && now.instant - answer.comment_at >= comment_period) {
-        answer.comment_at = now.instant;
-        write(answer, wire::comment_event("waiting for a car"), effects);
     }
     // Cars that this answer avoided for a while may be its only hope.
     if (!answer.avoided.empty())
-        place(answer, now, effects);
+        place(exchange, answer, now, effects);
+}
+
+// The first token is later than that of most others: somebody else may be faster. Only before
+// anything was said, so that one of the two can be forgotten.
+void GatewayCore::tend_hedge(Exchange& exchange, Answer& answer, Now now, Effects& effects) {
+    if (!config_.hedges || answer.rival || answer.attempt->received > 0 || answer.attempts != 1 ||
+        answer.resume.tokens > 0)
+        return;
+    const std::size_t bytes = exchange.work_json(answer).size();
+    const base::Duration waited = now.instant - answer.attempt->opened_at;
+    scheduler::Hedge& hedge = models_[exchange.head.model].hedge;
+    if (!hedge.take(bytes, waited))
+        return;
+    if (!open(exchange, answer, answer.rival, now, effects)) {
+        hedge.give_back();
+        return;
+    }
+    // A race is one try.
+    --answer.attempts_without_progress;
+    metrics_->add(metrics::Metric::hedges, {"started"});
+    base::reached("gateway.hedged");
+    hedge.first_token(bytes, waited);
+}
+
+void GatewayCore::promote_rival(Exchange& exchange, Answer& answer, Now now, Effects& effects) {
+    if (answer.attempt) {
+        metrics_->add(metrics::Metric::hedges, {"won"});
+        base::reached("gateway.hedge_won");
+        tell(*answer.attempt, core::Cancel{}, effects);
+        close_attempt(exchange, answer, answer.attempt, scheduler::Ending::client_gone, true, now,
+                      effects);
+    }
+    answer.attempt = std::move(answer.rival);
+    answer.rival.reset();
+    waiting_.erase({exchange.request, answer.index()});
+}
+
+void GatewayCore::drop_rival(Exchange& exchange, Answer& answer, scheduler::Ending ending, Now now,
+                             Effects& effects) {
+    tell(*answer.rival, core::Cancel{}, effects);
+    close_attempt(exchange, answer, answer.rival, ending, true, now, effects);
 }
 
 }  // namespace idlewatt::gateway

@@ -1,21 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// What cars say, and how it reaches the client: in order, once, acknowledged when it is there.
+// What cars say: heard in order, once, acknowledged when it is with the client; and how a car is
+// given up that says nothing more.
+#include "base/assert.hpp"
 #include "base/fault_point.hpp"
 #include "gateway/gateway_core.hpp"
+#include "wire/embedding.hpp"
 
 namespace idlewatt::gateway {
 
+using scheduler::Ending;
+
+namespace {
+
+std::size_t piece_bytes(const core::Piece& piece) {
+    std::size_t bytes = piece.text.size() + piece.reasoning.size() + piece.logprobs_json.size();
+    for (const core::ToolCall& call : piece.tool_calls)
+        bytes += call.id.size() + call.name.size() + call.arguments_json.size();
+    return bytes;
+}
+
+std::string prompt_field(core::Task task) {
+    switch (task) {
+        case core::Task::chat:
+            return "messages";
+        case core::Task::completion:
+            return "prompt";
+        case core::Task::embedding:
+            return "input";
+    }
+    base::assertion_failed("closed enum Task", __FILE__, __LINE__);
+}
+
+}  // namespace
+
 void GatewayCore::on(const CarSaid& event, Now now, Effects& effects) {
-    Answer* answer = find(event.from.attempt);
-    if (answer == nullptr || answer->attempt->vehicle != event.from.vehicle ||
-        answer->attempt->incarnation != event.from.incarnation) {
+    Place place = find(event.from.attempt);
+    if (place.attempt == nullptr || place.attempt->vehicle != event.from.vehicle ||
+        place.attempt->incarnation != event.from.incarnation) {
         answer_stranger(event, effects);
         return;
     }
-    answer->attempt->heard = true;
-    answer->attempt->heard_at = now.instant;
-    std::visit([&](const auto& message) { take(*answer, message, now, effects); }, event.message);
+    place.attempt->heard = true;
+    place.attempt->heard_at = now.instant;
+    std::visit([&](const auto& message) { take(place, message, now, effects); }, event.message);
 }
 
 // Words of an attempt that is over here: tell the car so, whatever it missed.
@@ -35,7 +63,23 @@ void GatewayCore::answer_stranger(const CarSaid& event, Effects& effects) {
                               std::move(answer), false});
 }
 
-void GatewayCore::take(Answer& answer, const core::Numbered& message, Now now, Effects& effects) {
+void GatewayCore::take(Place& place, const core::Numbered& message, Now now, Effects& effects) {
+    Exchange& exchange = *place.exchange;
+    Answer& answer = *place.answer;
+    if (answer.rival) {
+        // Whoever speaks first goes on; to leave is not to speak.
+        const bool leaves = std::holds_alternative<core::Yielded>(message.content);
+        if (place.is_rival() && leaves) {
+            tell(*answer.rival, core::Ack{message.sequence}, effects);
+            close_attempt(exchange, answer, answer.rival, Ending::yielded, true, now, effects);
+            return;
+        }
+        if (place.is_rival()) {
+            promote_rival(exchange, answer, now, effects);
+        } else if (!leaves) {
+            drop_rival(exchange, answer, Ending::client_gone, now, effects);
+        }
+    }
     OpenAttempt& attempt = *answer.attempt;
     if (message.sequence <= attempt.received)
         return;  // a repetition
@@ -46,93 +90,106 @@ void GatewayCore::take(Answer& answer, const core::Numbered& message, Now now, E
     attempt.received = message.sequence;
     attempt.advanced_at = now.instant;
     attempt.parts.clear();
-    std::visit([&](const auto& content) { take(answer, content, now, effects); }, message.content);
+    std::visit([&](const auto& content) { take(exchange, answer, content, now, effects); },
+               message.content);
 }
 
-void GatewayCore::take(Answer& answer, const core::Piece& piece, Now now, Effects& effects) {
+void GatewayCore::take(Exchange& exchange, Answer& answer, const core::Piece& piece, Now now,
+                       Effects& effects) {
     OpenAttempt& attempt = *answer.attempt;
     if (attempt.tokens_before > 0 && base::fault_point("gateway.drop_resumed_piece"))
         return;
-    answer.resume.append(piece.ids, piece.text, piece.token_count);
-    answer.attempts_without_progress = 0;
-    figures_.tokens_delivered += piece.token_count;
-    if (answer.gap_from) {
-        gaps_ms_.push_back((now.instant - *answer.gap_from).milliseconds());
-        if (gaps_ms_.size() > wire::migration_gaps_max)
-            gaps_ms_.pop_front();
-        answer.gap_from.reset();
+    if (exchange.asked.task == core::Task::embedding) {
+        lose_attempt(exchange, answer, Ending::misbehaved, "misbehaved", now, effects);
+        return;
     }
-    answer.piece_at = answer.progress_at = now.instant;
-    if (answer.chat.stream) {
-        begin(answer, effects);
-        if (!piece.text.empty())
-            write(answer, wire::text_event(answer.head, piece.text), effects);
-        if (base::fault_point("gateway.duplicate_piece"))
-            write(answer, wire::text_event(answer.head, piece.text), effects);
-        attempt.unwritten.emplace_back(attempt.received, answer.bytes_given);
-        attempt.written(answer.bytes_written);
-    } else {
-        answer.text += piece.text;
-        attempt.with_client = attempt.received;
+    note_progress(exchange, answer, now);
+    // A call, and all behind it, waits for the answer's end: until then the next car may decide
+    // otherwise, and nobody has seen it.
+    const bool holds = !attempt.held.empty() || !piece.tool_calls.empty();
+    const std::size_t bytes = piece_bytes(piece);
+    if (holds && attempt.held.size() < held_pieces_max &&
+        attempt.held_bytes + bytes <= held_bytes_max) {
+        attempt.held_bytes += bytes;
+        attempt.held.push_back({attempt.received, piece});
+        return;
     }
-    if (attempt.with_client - attempt.acknowledged >= acknowledge_every) {
-        acknowledge(attempt, now, effects);
-    }
+    give_held(exchange, answer, now, effects);
+    give(exchange, answer, attempt.received, piece, now, effects);
 }
 
-// Nobody asked for one.
-void GatewayCore::take(Answer& answer, const core::Embedding&, Now now, Effects& effects) {
-    lose_attempt(answer, now, effects);
-}
-
-void GatewayCore::take(Answer& answer, const core::Finished& finished, Now now, Effects& effects) {
+void GatewayCore::take(Exchange& exchange, Answer& answer, const core::Embedding& embedding,
+                       Now now, Effects& effects) {
     OpenAttempt& attempt = *answer.attempt;
-    // Tokens that became no text (the end token, half a character) are known only to the engine
-    // that ended the answer; what former attempts generated is in the resume point.
-    const wire::Usage usage{finished.prompt_tokens,
-                            attempt.tokens_before + finished.generated_tokens,
-                            finished.cached_tokens};
-    if (answer.chat.stream) {
-        begin(answer, effects);
-        write(answer, wire::finish_event(answer.head, finished.reason), effects);
-        if (answer.chat.include_usage) {
-            write(answer, wire::usage_event(answer.head, usage), effects);
-        }
-        write(answer, wire::done_event(), effects);
-        effects.emplace_back(EndResponse{answer.request});
-    } else {
-        auto body = wire::chat_answer(answer.head, answer.text, finished.reason, usage);
-        effects.emplace_back(Respond{
-            answer.request, {200, {{"content-type", "application/json"}}, std::move(body)}});
+    if (embedding.index >= answer.vectors.size()) {
+        // Nobody asked for it.
+        lose_attempt(exchange, answer, Ending::misbehaved, "misbehaved", now, effects);
+        return;
     }
-    settle(answer, now, effects);
-    drop_attempt(answer);
-    ++figures_.requests_completed;
-    finish(answer);
+    if (const auto error = wire::check_dimensions(exchange.asked, embedding.values)) {
+        ++figures_.requests_rejected;
+        --figures_.requests_started;
+        fail(exchange, *error, now, effects);
+        return;
+    }
+    note_progress(exchange, answer, now);
+    std::string& vector = answer.vectors[embedding.index];
+    if (vector.empty()) {
+        vector = embedding.values;
+        if (!hold_bytes(exchange, vector.size(), now, effects))
+            return;
+    }
+    attempt.taken(attempt.received, 0);
+    // They are large: a few fill the car's window.
+    acknowledge(attempt, now, effects);
+}
+
+void GatewayCore::take(Exchange& exchange, Answer& answer, const core::Finished& finished, Now now,
+                       Effects& effects) {
+    OpenAttempt& attempt = *answer.attempt;
+    bool whole = true;
+    for (const std::string& vector : answer.vectors)
+        whole = whole && !vector.empty();
+    if (!whole) {
+        lose_attempt(exchange, answer, Ending::misbehaved, "misbehaved", now, effects);
+        return;
+    }
+    give_held(exchange, answer, now, effects);
+    attempt.record.prompt_tokens = finished.prompt_tokens;
+    attempt.record.last = true;
+    models_[exchange.head.model].service.ended(now.instant - attempt.opened_at);
+    end_answer(exchange, answer, finished, now, effects);
     place_waiting(now, effects);
 }
 
-void GatewayCore::take(Answer& answer, const core::Rejected& rejected, Now now, Effects& effects) {
-    settle(answer, now, effects);
+void GatewayCore::take(Exchange& exchange, Answer& answer, const core::Rejected& rejected, Now now,
+                       Effects& effects) {
+    const CarNumber car = answer.attempt->car;
+    settle(exchange, answer, Ending::client_error, 0, now, effects);
     if (answer.resume.tokens > 0) {
         // The question was fine for another car: this one cannot hold the answer so far.
-        move_on(answer, now, effects);
+        move_on(exchange, answer, car, "rejected", now, effects);
         return;
     }
     ++figures_.requests_rejected;
     --figures_.requests_started;
-    fail(answer, static_cast<int>(rejected.http_status), "invalid_request", rejected.message,
-         effects);
+    wire::ApiError error = wire::api_error(rejected);
+    if (error.code == wire::ApiErrorCode::context_length_exceeded)
+        error.param = prompt_field(exchange.asked.task);
+    fail(exchange, error, now, effects);
     place_waiting(now, effects);
 }
 
-void GatewayCore::take(Answer& answer, const core::Yielded&, Now now, Effects& effects) {
-    settle(answer, now, effects);
-    move_on(answer, now, effects);
+void GatewayCore::take(Exchange& exchange, Answer& answer, const core::Yielded& yielded, Now now,
+                       Effects& effects) {
+    const CarNumber car = answer.attempt->car;
+    const bool failed = yielded.reason == core::Reason::engine_failed;
+    settle(exchange, answer, failed ? Ending::engine_failed : Ending::yielded, 0, now, effects);
+    move_on(exchange, answer, car, core::name(yielded.reason), now, effects);
 }
 
-void GatewayCore::take(Answer& answer, const core::Alive& alive, Now now, Effects& effects) {
-    OpenAttempt& attempt = *answer.attempt;
+void GatewayCore::take(Place& place, const core::Alive& alive, Now now, Effects& effects) {
+    OpenAttempt& attempt = *place.attempt;
     const bool words_missing = alive.last_sequence > attempt.received;
     const bool parts_missing = alive.parts_received < attempt.parts.size();
     // Parts that are still arriving are not missing.
@@ -151,35 +208,47 @@ void GatewayCore::take(Answer& answer, const core::Alive& alive, Now now, Effect
     }
 }
 
-void GatewayCore::take(Answer& answer, const core::Refused& refused, Now now, Effects& effects) {
+void GatewayCore::take(Place& place, const core::Refused& refused, Now now, Effects& effects) {
     // Whoever has begun cannot refuse any more.
-    if (answer.attempt->received > 0)
+    if (place.attempt->received > 0)
         return;
-    const CarNumber car = answer.attempt->car;
+    Answer& answer = *place.answer;
+    const CarNumber car = place.attempt->car;
+    place.attempt->heard = false;  // it has done nothing
     if (refused.busy) {
-        fleet_.saw_full(car);
-        --answer.attempts_without_progress;
+        fleet_.saw_full(car, now.instant);
     } else {
-        fleet_.distrust(car);
+        fleet_.distrust(car, now.instant);
     }
-    drop_attempt(answer);
-    place(answer, now, effects);
+    if (place.is_rival()) {
+        close_attempt(*place.exchange, answer, answer.rival, Ending::busy, true, now, effects);
+        return;
+    }
+    if (refused.busy)
+        --answer.attempts_without_progress;
+    close_attempt(*place.exchange, answer, answer.attempt, Ending::busy, true, now, effects);
+    if (answer.rival) {
+        promote_rival(*place.exchange, answer, now, effects);
+    } else {
+        this->place(*place.exchange, answer, now, effects);
+    }
 }
 
 void GatewayCore::on(const Written& event, Now now, Effects& effects) {
     settle_written(event, now, effects);
-    const auto found = by_request_.find(event.request);
-    if (found == by_request_.end())
+    const auto found = exchanges_.find(event.request);
+    if (found == exchanges_.end())
         return;
-    Answer& answer = answers_.at(found->second);
-    answer.bytes_written = event.bytes;
-    answer.progress_at = now.instant;
-    if (!answer.attempt)
-        return;
-    OpenAttempt& attempt = *answer.attempt;
-    attempt.written(event.bytes);
-    if (attempt.with_client - attempt.acknowledged >= acknowledge_every) {
-        acknowledge(attempt, now, effects);
+    Exchange& exchange = found->second;
+    exchange.bytes_written = event.bytes;
+    exchange.progress_at = now.instant;
+    for (Answer& answer : exchange.answers) {
+        if (!answer.attempt)
+            continue;
+        OpenAttempt& attempt = *answer.attempt;
+        attempt.written(event.bytes);
+        if (attempt.with_client - attempt.acknowledged >= acknowledge_every)
+            acknowledge(attempt, now, effects);
     }
 }
 
@@ -198,62 +267,48 @@ void GatewayCore::ask_again(OpenAttempt& attempt, Now now, Effects& effects) {
     tell(attempt, core::Resend{attempt.received + 1}, effects);
 }
 
-void GatewayCore::tend_attempt(Answer& answer, Now now, Effects& effects) {
-    OpenAttempt& attempt = *answer.attempt;
+bool GatewayCore::given_up(const OpenAttempt& attempt, Now now) const {
     // Cut off from the bus: without acknowledgements the car has stopped by now.
-    const bool cut_off = !connected_ && now.instant - cut_off_at_ > core::lease_duration;
-    const bool silent = connected_ && (now.instant - attempt.heard_at > silence_max ||
-                                       now.instant - attempt.advanced_at > gap_max);
-    if (cut_off || silent) {
-        if (silent)
-            fleet_.distrust(attempt.car);
-        lose_attempt(answer, now, effects);
+    if (!connected_)
+        return now.instant - cut_off_at_ > core::lease_duration;
+    return now.instant - attempt.heard_at > silence_max ||
+           now.instant - attempt.advanced_at > gap_max;
+}
+
+void GatewayCore::tend_attempt(Exchange& exchange, Answer& answer, Now now, Effects& effects) {
+    if (answer.rival)
+        tend_rival(exchange, answer, now, effects);
+    if (given_up(*answer.attempt, now)) {
+        if (connected_)
+            fleet_.distrust(answer.attempt->car, now.instant);
+        // That the bus is away is no fault of the car's.
+        lose_attempt(exchange, answer, connected_ ? Ending::silent : Ending::yielded,
+                     connected_ ? "silent" : "cut_off", now, effects);
         return;
     }
-    const bool stuck = answer.bytes_given > answer.bytes_written &&
-                       now.instant - answer.progress_at > client_stall_max;
-    if (stuck) {
-        acknowledge(attempt, now, effects);
-        tell(attempt, core::Cancel{}, effects);
-        stop_settling(answer.request, effects);
-        drop_attempt(answer);
-        effects.emplace_back(AbortResponse{answer.request});
-        ++figures_.requests_cancelled;
-        finish(answer);
+    keep_in_touch(*answer.attempt, now, effects);
+    tend_hedge(exchange, answer, now, effects);
+}
+
+void GatewayCore::tend_rival(Exchange& exchange, Answer& answer, Now now, Effects& effects) {
+    if (given_up(*answer.rival, now)) {
+        if (connected_)
+            fleet_.distrust(answer.rival->car, now.instant);
+        drop_rival(exchange, answer, connected_ ? Ending::silent : Ending::yielded, now, effects);
         return;
     }
-    if (connected_ && !attempt.heard && now.instant - attempt.repeated_at >= repeat_period) {
+    keep_in_touch(*answer.rival, now, effects);
+}
+
+void GatewayCore::keep_in_touch(OpenAttempt& attempt, Now now, Effects& effects) {
+    if (!connected_)
+        return;
+    if (!attempt.heard && now.instant - attempt.repeated_at >= repeat_period) {
         attempt.repeated_at = now.instant;
         send_parts(attempt, 0, effects);
     }
-    if (connected_ && now.instant - attempt.acknowledged_at >= core::ack_period)
+    if (now.instant - attempt.acknowledged_at >= core::ack_period)
         acknowledge(attempt, now, effects);
-    const bool quiet = now.instant - answer.progress_at >= comment_period &&
-                       now.instant - answer.comment_at >= comment_period;
-    if (answer.chat.stream && quiet) {
-        // A long prefill: the client learns that somebody works for it.
-        answer.comment_at = now.instant;
-        begin(answer, effects);
-        write(answer, wire::comment_event("working"), effects);
-    }
-}
-
-void GatewayCore::begin(Answer& answer, Effects& effects) {
-    if (answer.begun)
-        return;
-    answer.begun = true;
-    std::string first = wire::role_event(answer.head);
-    answer.bytes_given += first.size();
-    effects.emplace_back(
-        BeginResponse{answer.request,
-                      {200,
-                       {{"content-type", "text/event-stream"}, {"cache-control", "no-cache"}},
-                       std::move(first)}});
-}
-
-void GatewayCore::write(Answer& answer, std::string bytes, Effects& effects) {
-    answer.bytes_given += bytes.size();
-    effects.emplace_back(WriteResponse{answer.request, std::move(bytes)});
 }
 
 }  // namespace idlewatt::gateway
