@@ -3,6 +3,8 @@
 // The agent's mind without a body: events in, effects out.
 #include "agent/agent_core.hpp"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 namespace idlewatt::agent {
@@ -134,6 +136,16 @@ TEST_F(AgentCoreTest, StartsTheEngineOnlyWhenEverySignalAllowsIt) {
     signal(SignalId::plugged_in, 1);
     EXPECT_TRUE(all<StartEngine>(signal(SignalId::locked, 1)).empty());
     EXPECT_EQ(all<StartEngine>(signal(SignalId::state_of_charge_percent, 80)).size(), 1u);
+}
+
+TEST_F(AgentCoreTest, SaysThatASenselessChargeIsUnknown) {
+    ready();
+    for (const double senseless : {150.0, -5.0, std::nan("")}) {
+        charge = senseless;
+        const auto said = all<Announce>(pass(base::seconds(2)));
+        ASSERT_FALSE(said.empty());
+        EXPECT_FALSE(said.back().announcement.state_of_charge_percent) << senseless;
+    }
 }
 
 TEST_F(AgentCoreTest, KillsTheEngineBeforeAnyWordWhenTheOwnerReturns) {

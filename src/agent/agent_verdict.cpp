@@ -129,7 +129,8 @@ void AgentCore::announce(Now now, bool always, Effects& effects) {
     next.reason = announced_reason();
     next.allowed_w = verdict_.allowed_w;
     const auto& charge = signals_.get(core::SignalId::state_of_charge_percent);
-    if (charge)
+    // What no battery can say is unknown; a gateway would drop the whole announcement for it.
+    if (charge && charge->value >= 0.0 && charge->value <= 100.0)
         next.state_of_charge_percent = charge->value;
     if (engine_.condition == engine::Condition::ready) {
         next.models.push_back(model_plan_.loaded_name());
