@@ -164,6 +164,7 @@ TEST_P(EngineTasks, VectorsAreTheSameEveryTime) {
     bool gone = false;
     subject->engine().kill([&] { gone = true; });
     ASSERT_TRUE(subject->run_until([&] { return gone; }));
+    status = {};
     start();
     Answer chat;
     ask(chat, core::Task::chat, greedy_request(200));
