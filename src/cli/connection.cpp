@@ -22,6 +22,7 @@ constexpr base::Duration answer_time_max = base::seconds(30);
 struct Refusal {
     std::string code;
     std::string message;
+    std::string request_id;
 };
 
 Refusal refusal_in(const http::Response& response) {
@@ -36,6 +37,8 @@ Refusal refusal_in(const http::Response& response) {
     }
     if (refusal.message.empty())
         refusal.message = "it answered with status " + std::to_string(response.status) + ".";
+    if (const auto id = response.headers.find("x-request-id"); id != response.headers.end())
+        refusal.request_id = id->second;
     return refusal;
 }
 
@@ -45,22 +48,29 @@ void print_error_object(std::string_view code, std::string_view message, std::os
 }
 
 // The code to end with and what the caller can do.
-std::pair<ExitCode, std::string_view> meaning_of(int status, std::string_view code) {
+std::pair<ExitCode, std::string> meaning_of(Party party, int status, std::string_view code) {
+    const std::string who(name(party));
     if (status == 401 || status == 403) {
-        return {ExitCode::denied,
-                "Set IDLEWATT_API_KEY to the gateway's key (the demo prints it when it starts)."};
+        return {ExitCode::denied, "Set IDLEWATT_API_KEY to a key that the " + who +
+                                      " knows (demo and up say theirs when they start)."};
     }
+    if (code == "vehicle_not_found")
+        return {ExitCode::not_found, "`idlewatt vehicle ls` shows the cars there are."};
+    if (code == "model_not_found")
+        return {ExitCode::not_found, "`idlewatt model ls` shows the models there are."};
+    if (status == 404 && !code.empty() && code != "not_found" && code != "unknown_url")
+        return {ExitCode::not_found, ""};
     if (status == 404) {
-        return {ExitCode::not_found, code == "vehicle_not_found"
-                                         ? "`idlewatt vehicle ls` shows the cars there are."
-                                         : "Check IDLEWATT_URL: is an Idlewatt gateway there, and "
-                                           "is it of this version?"};
+        return {ExitCode::not_found,
+                std::string("Check ") +
+                    (party == Party::gateway ? "IDLEWATT_URL" : "IDLEWATT_COORDINATOR_URL") +
+                    ": is an Idlewatt " + who + " there, and is it of this version?"};
     }
     if (code == "vehicle_unreachable")
         return {ExitCode::failure, "`idlewatt vehicle why` tells when it was last heard."};
     if (status == 429 || status == 503)
         return {ExitCode::no_capacity, "Try again later."};
-    return {ExitCode::failure, status >= 500 ? "The gateway's log says more." : ""};
+    return {ExitCode::failure, status >= 500 ? "The " + who + "'s log says more." : ""};
 }
 
 }  // namespace
@@ -74,13 +84,18 @@ Environment process_environment() {
     };
 }
 
-base::Result<Connection> connection_from(const Environment& environment) {
+std::string_view name(Party party) {
+    return party == Party::gateway ? "gateway" : "coordinator";
+}
+
+base::Result<Connection> connection_from(const config::Settings& settings, Party party) {
+    const std::string_view key = party == Party::gateway ? "client.url" : "client.coordinator_url";
     Connection connection;
-    connection.url = environment("IDLEWATT_URL").value_or("");
-    if (connection.url.empty())
-        connection.url = default_url;
-    if (!connection.url.starts_with("http://")) {
-        return base::fail(base::ErrorKind::bad_input, "IDLEWATT_URL is '" + connection.url +
+    connection.party = party;
+    connection.url = settings.text(key);
+    if (!connection.url.starts_with("http://") && !connection.url.starts_with("https://")) {
+        const std::string& where = settings.value(key).where;
+        return base::fail(base::ErrorKind::bad_input, where + " is '" + connection.url +
                                                           "'; expected http://host:port, as in " +
                                                           std::string(default_url));
     }
@@ -92,12 +107,21 @@ base::Result<Connection> connection_from(const Environment& environment) {
     };
     while (take_off("/") || take_off("/v1")) {
     }
-    connection.api_key = environment("IDLEWATT_API_KEY").value_or("");
-    if (connection.api_key.find_first_of("\r\n") != std::string::npos) {
-        return base::fail(base::ErrorKind::bad_input,
-                          "IDLEWATT_API_KEY holds a line break; set it to the key alone");
-    }
+    auto secret = settings.secret("client.api_key_file");
+    if (!secret)
+        return tl::unexpected(secret.error());
+    connection.api_key = secret->value_or("");
+    connection.ca_file = settings.text("client.ca_file");
     return connection;
+}
+
+base::Result<Connection> connection_from(const Environment& environment) {
+    config::Sources sources;
+    sources.environment = environment;
+    const auto settings = config::load(sources);
+    if (!settings)
+        return tl::unexpected(settings.error());
+    return connection_from(*settings, Party::gateway);
 }
 
 http::Headers request_headers(const Connection& connection) {
@@ -107,37 +131,56 @@ http::Headers request_headers(const Connection& connection) {
     return headers;
 }
 
-base::Result<http::Response> ask(const Connection& connection, const std::string& method,
-                                 const std::string& path, std::string body) {
+http::Call call_to(const Connection& connection, const std::string& method,
+                   const std::string& path) {
     http::Call call;
     call.url = connection.url + path;
     call.method = method;
     call.headers = request_headers(connection);
+    call.ca_file = connection.ca_file;
+    call.silence_timeout = answer_time_max;
+    return call;
+}
+
+base::Error not_reached(const Connection& connection, const base::Error& why) {
+    const bool gateway = connection.party == Party::gateway;
+    return {why.kind, "no answer from the " + std::string(name(connection.party)) + " at " +
+                          connection.url + ": " + why.message + "\nStart one (idlewatt " +
+                          (gateway ? "demo" : "up") + "), or set " +
+                          (gateway ? "IDLEWATT_URL" : "IDLEWATT_COORDINATOR_URL") +
+                          " to where it is."};
+}
+
+base::Result<http::Response> ask(const Connection& connection, const std::string& method,
+                                 const std::string& path, std::string body) {
+    http::Call call = call_to(connection, method, path);
     if (!body.empty())
         call.headers["content-type"] = "application/json";
     call.body = std::move(body);
-    call.silence_timeout = answer_time_max;
     base::AsioLoop loop;
     auto response = http::call_and_wait(loop, std::move(call));
-    if (!response) {
-        return base::fail(response.error().kind,
-                          "no answer from the gateway at " + connection.url + ": " +
-                              response.error().message +
-                              "\nStart one (idlewatt demo), or set IDLEWATT_URL to where it is.");
-    }
+    if (!response)
+        return tl::unexpected(not_reached(connection, response.error()));
     return response;
 }
 
-ExitCode report_refusal(const http::Response& response, bool json, std::ostream& err) {
+std::string refusal_text(const http::Response& response) {
+    return refusal_in(response).message;
+}
+
+ExitCode report_refusal(const Connection& connection, const http::Response& response, bool json,
+                        std::ostream& err) {
     const Refusal refusal = refusal_in(response);
-    const auto [exit_code, next] = meaning_of(response.status, refusal.code);
+    const auto [exit_code, next] = meaning_of(connection.party, response.status, refusal.code);
     if (json) {
         print_error_object(refusal.code, refusal.message, err);
         return exit_code;
     }
-    err << "idlewatt: the gateway refused: " << refusal.message << '\n';
+    err << "idlewatt: the " << name(connection.party) << " refused: " << refusal.message << '\n';
     if (!next.empty())
         err << next << '\n';
+    if (!refusal.request_id.empty())
+        err << "request id: " << refusal.request_id << '\n';
     return exit_code;
 }
 

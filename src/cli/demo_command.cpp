@@ -11,10 +11,13 @@
 
 namespace idlewatt::cli {
 
-void add_demo_command(CLI::App& app, int& exit_code) {
+void add_demo_command(CLI::App& app, Context& context) {
     const auto options = std::make_shared<DemoOptions>();
     CLI::App* demo = app.add_subcommand(
-        "demo", "Run a whole fleet on this machine: parked cars, a scripted day, clients");
+        "demo",
+        "Run a whole fleet on this machine: parked cars, a scripted day, clients\n\nExamples:\n"
+        "  idlewatt demo\n  idlewatt demo --vehicles 8 --seconds 30 --json\n"
+        "  idlewatt demo --model model.gguf --keep --state DIR");
     demo->add_option("--scenario", options->scenario_path, "Story of the cars' signals, in TOML")
         ->check(CLI::ExistingFile);
     demo->add_option("--vehicles", options->vehicles, "Number of cars")
@@ -36,10 +39,10 @@ void add_demo_command(CLI::App& app, int& exit_code) {
     demo->add_flag("--keep", options->keep, "Run until SIGINT or SIGTERM");
     demo->add_flag("--json", options->json, "End with one JSON object on stdout");
     demo->add_flag("--verbose", options->verbose, "Log what happens, not only what goes wrong");
-    demo->callback([options, port, &exit_code] {
+    demo->callback([options, port, &context] {
         options->port_given = port->count() > 0;
         base::set_up_log("demo", options->verbose ? base::LogLevel::info : base::LogLevel::warning);
-        exit_code = to_int(Demo(*options).run());
+        context.ends_with(Demo(*options).run());
     });
 }
 

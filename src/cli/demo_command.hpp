@@ -3,13 +3,15 @@
 // idlewatt demo, as a command.
 #pragma once
 
+#include "cli/context.hpp"
+
 namespace CLI {
 class App;
 }
 
 namespace idlewatt::cli {
 
-// Adds `demo` to the program. exit_code is set when it has run.
-void add_demo_command(CLI::App& app, int& exit_code);
+// Adds `demo` to the program.
+void add_demo_command(CLI::App& app, Context& context);
 
 }  // namespace idlewatt::cli

@@ -25,21 +25,6 @@ base::Duration story_delay(std::uint32_t vehicles) {
     return base::seconds(2) + base::milliseconds(250) * vehicles;
 }
 
-bool port_is_free(int port) {
-    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (probe < 0)
-        return false;
-    const int on = 1;
-    setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const bool bound = bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    close(probe);
-    return bound;
-}
-
 std::string first_model(const std::vector<wire::VehicleRow>& rows) {
     for (const wire::VehicleRow& row : rows) {
         if (!row.announcement.models.empty())

@@ -17,7 +17,6 @@ namespace idlewatt::cli {
 
 // Time for the cars to load their models before the story begins.
 [[nodiscard]] base::Duration story_delay(std::uint32_t vehicles);
-[[nodiscard]] bool port_is_free(int port);
 [[nodiscard]] std::string first_model(const std::vector<wire::VehicleRow>& rows);
 // Address, key and a command to try.
 [[nodiscard]] std::vector<std::string> usage_lines(const std::string& url,

@@ -2,15 +2,15 @@
 // Copyright The Idlewatt Authors
 #include "cli/files.hpp"
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace idlewatt::cli {
 
@@ -19,7 +19,8 @@ namespace {
 base::Result<void> write_with_mode(const std::string& path, std::string_view text, mode_t mode) {
     const std::string fresh = path + ".new";
     const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-    if (file < 0) return base::fail_errno("cannot create " + fresh);
+    if (file < 0)
+        return base::fail_errno("cannot create " + fresh);
     const ssize_t written = write(file, text.data(), text.size());
     close(file);
     if (written != static_cast<ssize_t>(text.size())) {
@@ -43,7 +44,8 @@ base::Result<void> write_file(const std::string& path, std::string_view text) {
 
 base::Result<std::string> read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
-    if (!file) return base::fail_errno("cannot read " + path);
+    if (!file)
+        return base::fail_errno("cannot read " + path);
     std::ostringstream text;
     text << file.rdbuf();
     return text.str();
@@ -57,15 +59,16 @@ base::Result<void> make_folder(const std::string& path) {
     std::error_code error;
     std::filesystem::create_directories(path, error);
     if (error) {
-        return base::fail(base::ErrorKind::io, "cannot create the folder " + path + ": " +
-                                                   error.message());
+        return base::fail(base::ErrorKind::io,
+                          "cannot create the folder " + path + ": " + error.message());
     }
     return {};
 }
 
 base::Result<int> free_port() {
     const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (probe < 0) return base::fail_errno("cannot open a socket");
+    if (probe < 0)
+        return base::fail_errno("cannot open a socket");
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -73,8 +76,24 @@ base::Result<int> free_port() {
     const bool bound = bind(probe, reinterpret_cast<sockaddr*>(&address), length) == 0 &&
                        getsockname(probe, reinterpret_cast<sockaddr*>(&address), &length) == 0;
     close(probe);
-    if (!bound) return base::fail_errno("cannot find a free port on 127.0.0.1");
+    if (!bound)
+        return base::fail_errno("cannot find a free port on 127.0.0.1");
     return ntohs(address.sin_port);
+}
+
+bool port_is_free(int port) {
+    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0)
+        return false;
+    const int on = 1;
+    setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool bound = bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    close(probe);
+    return bound;
 }
 
 }  // namespace idlewatt::cli

@@ -20,5 +20,7 @@ void write_pid_file(const std::string& path, int pid);
 
 // Any TCP port of this machine that is free now.
 [[nodiscard]] base::Result<int> free_port();
+// On 127.0.0.1, now.
+[[nodiscard]] bool port_is_free(int port);
 
 }  // namespace idlewatt::cli

@@ -9,34 +9,16 @@
 #include "base/log.hpp"
 #include "bus/nats_server.hpp"
 #include "cli/files.hpp"
-#include "http/client.hpp"
 #include "store/sqlite_store.hpp"
 
 namespace idlewatt::cli {
 
 namespace {
 
-constexpr base::Duration poll_period = base::milliseconds(10);
-// For one question to a gateway that may not be there yet.
-constexpr base::Duration probe_max = base::seconds(1);
-// What was killed has ended after this, or hangs in the kernel.
-constexpr base::Duration kill_max = base::seconds(1);
-
 std::string vehicle_name(std::uint32_t index) {
     char name[16];
     std::snprintf(name, sizeof name, "car-%02u", index + 1);
     return name;
-}
-
-// Runs the loop until the condition holds; false when the time is over.
-bool run_until(base::AsioLoop& loop, const std::function<bool()>& condition, base::Duration limit) {
-    const base::Instant end = loop.now() + limit;
-    while (!condition()) {
-        if (loop.now() > end)
-            return false;
-        loop.run_for(poll_period);
-    }
-    return true;
 }
 
 int pid_in(const std::string& path) {
@@ -118,44 +100,20 @@ base::Result<void> Fleet::prepare() {
 }
 
 base::Result<void> Fleet::start_nats() {
-    auto program = bus::find_nats_server();
-    if (!program)
-        return tl::unexpected<base::Error>(program.error());
     // A port of our own choice, so that the server has the same one after a restart.
     auto port = free_port();
     if (!port)
         return tl::unexpected<base::Error>(port.error());
     bus::NatsServerOptions server;
     server.port = *port;
-    server.ports_folder = options_.state_dir;
-    server.pid_file = options_.state_dir + "/nats.pid";
-    server.log_file = options_.state_dir + "/nats.log";
     keys_->describe(server);
-    const std::string config = options_.state_dir + "/nats.conf";
-    auto written = write_file(config, bus::nats_server_config(server));
-    if (!written)
-        return written;
-    nats_ = std::make_unique<Supervisor>(loop_, "nats-server", [this, config, path = *program] {
-        base::SpawnOptions spawn;
-        spawn.argv = {path, "-c", config};
-        spawn.output_file = options_.state_dir + "/nats.log";
-        return spawn;
-    });
-    auto started = nats_->start();
-    if (!started)
-        return started;
-    nats_url_ = "nats://127.0.0.1:" + std::to_string(*port);
-    const bool up = run_until(
-        loop_,
-        [this] {
-            return bus::nats_server_address(options_.state_dir, nats_->pid()).has_value() ||
-                   stop_asked();
-        },
-        part_start_max);
-    if (up)
-        return {};
-    return base::fail(base::ErrorKind::unavailable,
-                      "nats-server did not start; see " + server.log_file);
+    auto nats =
+        start_nats_server(loop_, options_.state_dir, std::move(server), options_.stop_asked);
+    if (!nats)
+        return tl::unexpected<base::Error>(nats.error());
+    nats_ = std::move(nats->process);
+    nats_url_ = nats->url;
+    return {};
 }
 
 base::Result<void> Fleet::enrol_all() {
@@ -200,8 +158,8 @@ base::SpawnOptions Fleet::service_command(const std::string& role) const {
 }
 
 base::Result<void> Fleet::start_services() {
-    for (const std::string role : {"gateway", "coordinator"}) {
-        auto file = keys_->service_credentials(role);
+    for (const auto& file : {keys_->gateway_credentials(core::GatewayId(local_gateway_name)),
+                             keys_->coordinator_credentials()}) {
         if (!file)
             return tl::unexpected<base::Error>(file.error());
     }
@@ -273,60 +231,22 @@ base::Result<void> Fleet::start_agents() {
 }
 
 base::Result<void> Fleet::wait_for_gateway() {
-    const base::Instant end = loop_.now() + part_start_max;
-    while (loop_.now() < end) {
-        if (stop_asked())
-            return stopped();
-        http::Call call;
-        call.url = url_ + "/healthz";
-        call.connect_timeout = call.silence_timeout = probe_max;
-        auto answer = http::call_and_wait(loop_, std::move(call));
-        if (answer && answer->status == 200)
-            return {};
-        loop_.run_for(poll_period);
-    }
-    return base::fail(base::ErrorKind::unavailable,
-                      "the gateway did not answer at " + url_ + "; see " + options_.state_dir +
-                          "/gateway.log (is the port taken? choose another with --port)");
-}
-
-std::vector<Supervisor*> Fleet::all() const {
-    std::vector<Supervisor*> parts;
-    for (const Car& car : cars_)
-        parts.push_back(car.agent.get());
-    for (const auto* part : {&gateway_, &coordinator_, &nats_})
-        parts.push_back(part->get());
-    std::erase(parts, nullptr);
-    return parts;
+    return wait_for_health(loop_, url_,
+                           "see " + options_.state_dir +
+                               "/gateway.log (is the port taken? choose another with --port)",
+                           options_.stop_asked);
 }
 
 // In the order in which they need each other: cars hand over and deliver before their server goes.
 void Fleet::stop(base::Duration limit) {
-    const auto ended = [](const std::vector<Supervisor*>& parts) {
-        for (const Supervisor* part : parts) {
-            if (!part->ended())
-                return false;
-        }
-        return true;
-    };
     std::vector<Supervisor*> agents;
     for (const Car& car : cars_) {
         if (car.agent)
             agents.push_back(car.agent.get());
     }
-    for (Supervisor* agent : agents)
-        agent->stop();
-    run_until(
-        loop_, [&] { return ended(agents); }, limit / 2);
-    for (Supervisor* part : all())
-        part->stop();
-    run_until(
-        loop_, [&] { return ended(all()); }, limit / 2);
-    // An engine dies with its agent.
-    for (Supervisor* part : all())
-        part->signal(SIGKILL);
-    run_until(
-        loop_, [&] { return ended(all()); }, kill_max);
+    std::vector<Supervisor*> servers{gateway_.get(), coordinator_.get(), nats_.get()};
+    std::erase(servers, nullptr);
+    stop_in_order(loop_, {agents, servers}, limit);
 }
 
 void Fleet::act(signals::ActionKind action, std::uint32_t vehicle) {

@@ -22,13 +22,12 @@
 #include "base/asio_loop.hpp"
 #include "base/result.hpp"
 #include "cli/fleet_keys.hpp"
+#include "cli/processes.hpp"
 #include "cli/supervisor.hpp"
 #include "core/id.hpp"
 #include "signals/script.hpp"
 
 namespace idlewatt::cli {
-
-inline constexpr base::Duration part_start_max = base::seconds(10);
 
 struct FleetOptions {
     std::string state_dir;
@@ -87,7 +86,6 @@ private:
     [[nodiscard]] base::Result<void> wait_for_gateway();
     [[nodiscard]] base::SpawnOptions agent_command(const Car& car, std::uint32_t index) const;
     [[nodiscard]] base::SpawnOptions service_command(const std::string& role) const;
-    [[nodiscard]] std::vector<Supervisor*> all() const;
 
     base::AsioLoop& loop_;
     FleetOptions options_;

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "cli/files.hpp"
+#include "coordinator/credentials.hpp"
 #include "wire/subject.hpp"
 
 namespace idlewatt::cli {
@@ -72,9 +73,10 @@ namespace {
 
 base::Result<std::string> write_user(const std::string& file, const KeyPair& account,
                                      const KeyPair& user, const std::string& name,
-                                     const identity::Permissions& permissions, base::WallTime now) {
-    const std::string jwt =
-        identity::mint_user_jwt(account, user.public_key(), name, permissions, now, std::nullopt);
+                                     const identity::Permissions& permissions, base::WallTime now,
+                                     std::string_view tag) {
+    const std::string jwt = identity::mint_user_jwt(account, user.public_key(), name, permissions,
+                                                    now, std::nullopt, tag);
     auto written = write_secret(file, identity::credentials(jwt, user.seed()));
     if (!written)
         return tl::unexpected<base::Error>(written.error());
@@ -83,14 +85,23 @@ base::Result<std::string> write_user(const std::string& file, const KeyPair& acc
 
 }  // namespace
 
-base::Result<std::string> FleetKeys::service_credentials(const std::string& name) const {
-    return write_user(folder_ + "/" + name + ".creds", account_, KeyPair::generate(KeyKind::user),
-                      name, {}, now_);
+base::Result<std::string> FleetKeys::gateway_credentials(const core::GatewayId& gateway,
+                                                         const std::string& file_name) const {
+    return write_user(folder_ + "/" + file_name + ".creds", account_,
+                      KeyPair::generate(KeyKind::user), wire::bus_name(gateway),
+                      coordinator::gateway_permissions(cell_, gateway), now_,
+                      identity::gateway_tag);
+}
+
+base::Result<std::string> FleetKeys::coordinator_credentials() const {
+    return write_user(folder_ + "/coordinator.creds", account_, KeyPair::generate(KeyKind::user),
+                      coordinator::coordinator_bus_name,
+                      coordinator::coordinator_permissions(cell_), now_, identity::coordinator_tag);
 }
 
 base::Result<std::string> FleetKeys::system_credentials(const std::string& name) const {
     return write_user(folder_ + "/" + name + "-system.creds", system_,
-                      KeyPair::generate(KeyKind::user), name, {}, now_);
+                      KeyPair::generate(KeyKind::user), name, {}, now_, {});
 }
 
 base::Result<EnrolledVehicle> FleetKeys::enrol(const core::VehicleId& vehicle) const {
@@ -103,9 +114,10 @@ base::Result<EnrolledVehicle> FleetKeys::enrol(const core::VehicleId& vehicle) c
             return tl::unexpected<base::Error>(key.error());
         user = *key;
     }
-    auto file = write_user(
-        path, account_, user, vehicle.value,
-        {subjects.vehicle_may_publish(vehicle), subjects.vehicle_may_subscribe(vehicle)}, now_);
+    auto file =
+        write_user(path, account_, user, vehicle.value,
+                   {subjects.vehicle_may_publish(vehicle), subjects.vehicle_may_subscribe(vehicle)},
+                   now_, identity::vehicle_tag);
     if (!file)
         return tl::unexpected<base::Error>(file.error());
     return EnrolledVehicle{vehicle, user.public_key(), *file};

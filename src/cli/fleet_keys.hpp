@@ -17,6 +17,9 @@
 
 namespace idlewatt::cli {
 
+// The only gateway of a fleet on one machine.
+inline constexpr const char* local_gateway_name = "g1";
+
 struct EnrolledVehicle {
     core::VehicleId id;
     std::string public_key;
@@ -34,10 +37,16 @@ public:
     // What the server needs to believe our users.
     void describe(bus::NatsServerOptions& options) const;
 
-    // For gateways and coordinators: everything in the fleet's account.
-    [[nodiscard]] base::Result<std::string> service_credentials(const std::string& name) const;
-    // For a gateway's second connection: what the server itself has to say.
+    // Each speaks and hears what its role needs. The result is the path of the credentials file.
+    [[nodiscard]] base::Result<std::string> gateway_credentials(
+        const core::GatewayId& gateway, const std::string& file_name = "gateway") const;
+    [[nodiscard]] base::Result<std::string> coordinator_credentials() const;
+    // For a role's second connection: what the server itself has to say, and is told.
     [[nodiscard]] base::Result<std::string> system_credentials(const std::string& name) const;
+
+    [[nodiscard]] const std::string& account_public_key() const { return account_.public_key(); }
+    [[nodiscard]] std::string operator_seed_file() const { return folder_ + "/operator.seed"; }
+    [[nodiscard]] std::string account_seed_file() const { return folder_ + "/account.seed"; }
     // A car speaks and hears only in its own name. Keeps the key that it has in this folder.
     [[nodiscard]] base::Result<EnrolledVehicle> enrol(const core::VehicleId& vehicle) const;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// The server roles as commands: "gateway" and "coordinator".
+// The roles as commands: "gateway", "coordinator" and "agent".
 #pragma once
 
-#include <string>
+#include "cli/context.hpp"
 
 namespace CLI {
 class App;
@@ -11,6 +11,8 @@ class App;
 
 namespace idlewatt::cli {
 
-void add_role_commands(CLI::App& app, int& exit_code);
+void add_gateway_command(CLI::App& app, Context& context);
+void add_coordinator_command(CLI::App& app, Context& context);
+void add_agent_command(CLI::App& app, Context& context);
 
 }  // namespace idlewatt::cli

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -15,6 +16,10 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/spelling.hpp"
+#include "cli/columns.hpp"
+#include "cli/token_commands.hpp"
+#include "cli/vehicle_orders.hpp"
 #include "core/reason.hpp"
 #include "core/signal.hpp"
 #include "wire/fleet.hpp"
@@ -32,7 +37,7 @@ tl::expected<std::vector<wire::VehicleRow>, ExitCode> fetch(const Connection& co
     if (!response)
         return tl::unexpected(report_error(response.error(), json, err));
     if (response->status != 200)
-        return tl::unexpected(report_refusal(*response, json, err));
+        return tl::unexpected(report_refusal(connection, *response, json, err));
     auto rows = wire::parse_vehicles_body(response->body);
     if (!rows) {
         report_error({base::ErrorKind::io, rows.error().message +
@@ -89,51 +94,15 @@ std::string slots_text(const core::Announcement& said) {
            std::to_string(said.slots_total);
 }
 
-// Columns as wide as their widest word; the last is not padded.
-void print_columns(const std::vector<std::vector<std::string>>& lines, std::ostream& out) {
-    std::vector<std::size_t> widths;
-    for (const auto& line : lines) {
-        widths.resize(std::max(widths.size(), line.size()));
-        for (std::size_t i = 0; i < line.size(); ++i)
-            widths[i] = std::max(widths[i], line[i].size());
-    }
-    for (const auto& line : lines) {
-        std::string text;
-        for (std::size_t i = 0; i < line.size(); ++i) {
-            text += line[i];
-            if (i + 1 < line.size())
-                text.append(widths[i] + 2 - line[i].size(), ' ');
-        }
-        out << text << '\n';
-    }
-}
-
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j)
-        row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-            diagonal = above;
-        }
-    }
-    return row.back();
-}
-
 std::string unknown_signal(std::string_view name) {
     std::string known;
-    std::string_view nearest = core::signal_table().front().name;
+    std::vector<std::string_view> names;
     for (const core::SignalInfo& info : core::signal_table()) {
         known += (known.empty() ? "" : ", ") + std::string(info.name);
-        if (distance(name, info.name) < distance(name, nearest))
-            nearest = info.name;
+        names.push_back(info.name);
     }
-    return "there is no signal '" + std::string(name) + "'; did you mean '" + std::string(nearest) +
-           "'? Signals: " + known;
+    return "there is no signal '" + std::string(name) + "'; did you mean '" +
+           std::string(base::nearest(name, names)) + "'? Signals: " + known;
 }
 
 std::string json_row(const wire::VehicleRow& row) {
@@ -287,56 +256,98 @@ ExitCode vehicle_signal(const Connection& connection, const std::string& id,
             wire::signal_order_body(*order));
     if (!response)
         return report_error(response.error(), false, err);
-    return response->status == 200 ? ExitCode::ok : report_refusal(*response, false, err);
+    return response->status == 200 ? ExitCode::ok
+                                   : report_refusal(connection, *response, false, err);
 }
 
-void add_vehicle_commands(CLI::App& app, int& exit_code) {
-    struct Options {
-        std::string id;
-        bool json = false;
-        std::vector<std::string> assignments;
-    };
-    const auto options = std::make_shared<Options>();
-    CLI::App* vehicle = app.add_subcommand("vehicle", "The cars, as the gateway sees them");
-    vehicle->require_subcommand(1);
-    vehicle->footer(
-        "The gateway is the one at IDLEWATT_URL (http://127.0.0.1:8080 unless set); the key is "
-        "taken from IDLEWATT_API_KEY.\n"
-        "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 wrong key, 5 no capacity.");
-    const auto add = [&](const char* name, const char* about, bool one, bool json, auto command) {
-        CLI::App* sub = vehicle->add_subcommand(name, about);
-        if (one)
-            sub->add_option("ID", options->id, "Name of the car")->required();
-        if (json)
-            sub->add_flag("--json", options->json, "As JSON, on stdout");
-        sub->callback([options, command, &exit_code] {
-            const auto connection = connection_from(process_environment());
-            exit_code =
-                to_int(connection ? command(*connection, *options)
-                                  : report_error(connection.error(), options->json, std::cerr));
-        });
-        return sub;
-    };
-    add("ls", "List all cars", false, true, [](const Connection& to, const Options& given) {
-        return vehicle_ls(to, given.json, std::cout, std::cerr);
-    })->alias("list");
-    add("show", "One car", true, true, [](const Connection& to, const Options& given) {
-        return vehicle_show(to, given.id, given.json, std::cout, std::cerr);
+namespace {
+
+struct Given {
+    std::string id;
+    bool json = false;
+    std::vector<std::string> assignments;
+};
+
+// Adds a command that asks the party; of one car, if `one`.
+CLI::App* add_command(CLI::App& vehicle, Context& context, const std::shared_ptr<Given>& given,
+                      Party party, const char* name, const char* about, bool one,
+                      std::function<ExitCode(const Connection&, const Given&, const Output&)> run) {
+    CLI::App* sub = vehicle.add_subcommand(name, about);
+    if (one)
+        sub->add_option("ID", given->id, "Name of the car")->required();
+    sub->add_flag("--json", given->json, "As JSON, on stdout");
+    sub->callback([given, party, run = std::move(run), &context] {
+        const Output output{std::cout, std::cerr, given->json};
+        const auto to = connection_of(context, party, output);
+        context.ends_with(to ? run(*to, *given, output) : to.error());
     });
-    add("why", "Why a car works or does not, in a sentence", true, true,
-        [](const Connection& to, const Options& given) {
-            return vehicle_why(to, given.id, given.json, std::cout, std::cerr);
+    return sub;
+}
+
+void add_views(CLI::App& vehicle, Context& context, const std::shared_ptr<Given>& given) {
+    const auto add = [&](const char* name, const char* about, bool one, auto run) {
+        return add_command(vehicle, context, given, Party::gateway, name, about, one, run);
+    };
+    add("ls", "List all cars, as the gateway sees them", false,
+        [](const Connection& to, const Given&, const Output& output) {
+            return vehicle_ls(to, output.json, output.out, output.err);
+        })
+        ->alias("list");
+    add("show", "One car", true, [](const Connection& to, const Given& said, const Output& output) {
+        return vehicle_show(to, said.id, output.json, output.out, output.err);
+    });
+    add("why", "Why a car works or does not, in a sentence", true,
+        [](const Connection& to, const Given& said, const Output& output) {
+            return vehicle_why(to, said.id, output.json, output.out, output.err);
         });
-    CLI::App* signal =
-        add("signal", "Tell a car with scripted signals what its signals say from now on", true,
-            false, [](const Connection& to, const Options& given) {
-                return vehicle_signal(to, given.id, given.assignments, std::cout, std::cerr);
-            });
-    signal
+    add("signal", "Tell a car with scripted signals what its signals say from now on", true,
+        [](const Connection& to, const Given& said, const Output& output) {
+            return vehicle_signal(to, said.id, said.assignments, output.out, output.err);
+        })
         ->add_option(
-            "SIGNALS", options->assignments,
+            "SIGNALS", given->assignments,
             "name=value …, as in occupied=true; a value is true, false, a number or missing")
         ->required();
+}
+
+void add_orders(CLI::App& vehicle, Context& context, const std::shared_ptr<Given>& given) {
+    const auto add = [&](const char* name, const char* about, VehicleOrder order) {
+        add_command(vehicle, context, given, Party::coordinator, name, about, true,
+                    [order](const Connection& to, const Given& said, const Output& output) {
+                        return vehicle_order(to, said.id, order, output);
+                    });
+    };
+    add("pause", "It takes no work until it is resumed; it keeps its model", VehicleOrder::pause);
+    add("resume", "Ends a pause or a drain; it never makes a car work whose owner objects",
+        VehicleOrder::resume);
+    add("drain", "It finishes what runs and takes nothing new until it is resumed",
+        VehicleOrder::drain);
+    add("revoke", "Ends its credentials for good; it has to enrol again", VehicleOrder::revoke);
+    add_command(vehicle, context, given, Party::coordinator, "enrolled",
+                "List all cars that have enrolled, also those that are away", false,
+                [](const Connection& to, const Given&, const Output& output) {
+                    return enrolled_ls(to, output);
+                });
+}
+
+}  // namespace
+
+void add_vehicle_commands(CLI::App& app, Context& context) {
+    const auto given = std::make_shared<Given>();
+    CLI::App* vehicle =
+        app.add_subcommand("vehicle",
+                           "Cars: what they do, and why\n\nExamples:\n  idlewatt vehicle ls\n"
+                           "  idlewatt vehicle why car-03\n  idlewatt vehicle pause car-03\n"
+                           "  idlewatt vehicle token create --out car.token");
+    vehicle->require_subcommand(1);
+    vehicle->footer(
+        "The gateway is the one at IDLEWATT_URL (http://127.0.0.1:8080 unless set), the "
+        "coordinator the one at\nIDLEWATT_COORDINATOR_URL (http://127.0.0.1:8081); the key is "
+        "taken from IDLEWATT_API_KEY.\n"
+        "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 wrong key, 5 no capacity.");
+    add_views(*vehicle, context, given);
+    add_orders(*vehicle, context, given);
+    add_token_commands(*vehicle, context);
 }
 
 }  // namespace idlewatt::cli

@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "cli/connection.hpp"
+#include "cli/context.hpp"
 #include "cli/exit_code.hpp"
 #include "wire/wire.hpp"
 
@@ -34,7 +35,7 @@ ExitCode vehicle_signal(const Connection& connection, const std::string& id,
 [[nodiscard]] base::Result<wire::SignalOverride> parse_assignments(
     const std::vector<std::string>& assignments);
 
-// Adds `vehicle` to the program. exit_code is set when one of the commands has run.
-void add_vehicle_commands(CLI::App& app, int& exit_code);
+// Adds `vehicle` to the program, with what others add below it.
+void add_vehicle_commands(CLI::App& app, Context& context);
 
 }  // namespace idlewatt::cli

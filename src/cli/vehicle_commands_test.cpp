@@ -144,7 +144,9 @@ TEST(Assignments, AreRefusedWithTheNearestName) {
 TEST(Connection, ComesFromTheEnvironment) {
     const auto with = [](std::string url, std::optional<std::string> key) {
         return connection_from([=](std::string_view name) -> std::optional<std::string> {
-            return name == "IDLEWATT_URL" ? url : key;
+            if (name == "IDLEWATT_URL")
+                return url;
+            return name == "IDLEWATT_API_KEY" ? key : std::nullopt;
         });
     };
     EXPECT_EQ(with("", std::nullopt)->url, default_url);

@@ -10,9 +10,17 @@
 
 namespace idlewatt::cli {
 
+namespace {
+
+// Of /api/v1 and the texts of --json; grows when one of them changes incompatibly.
+constexpr int api_version = 1;
+
+}  // namespace
+
 ExitCode print_version(const std::string& version, bool json, std::ostream& out) {
     if (json) {
-        const nlohmann::ordered_json object = {{"version", version}, {"compiler", __VERSION__}};
+        const nlohmann::ordered_json object = {
+            {"version", version}, {"compiler", __VERSION__}, {"api_version", api_version}};
         out << object.dump() << '\n';
     } else {
         out << "idlewatt " << version << '\n';
@@ -20,13 +28,12 @@ ExitCode print_version(const std::string& version, bool json, std::ostream& out)
     return ExitCode::ok;
 }
 
-void add_version_command(CLI::App& app, const std::string& version, int& exit_code) {
+void add_version_command(CLI::App& app, Context& context) {
     const auto json = std::make_shared<bool>(false);
     CLI::App* command = app.add_subcommand("version", "Print the version of the program");
     command->add_flag("--json", *json, "As a JSON object");
-    command->callback([version, json, &exit_code] {
-        exit_code = to_int(print_version(version, *json, std::cout));
-    });
+    command->callback(
+        [json, &context] { context.ends_with(print_version(context.version, *json, std::cout)); });
 }
 
 }  // namespace idlewatt::cli

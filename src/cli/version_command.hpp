@@ -6,7 +6,7 @@
 #include <iosfwd>
 #include <string>
 
-#include "cli/exit_code.hpp"
+#include "cli/context.hpp"
 
 namespace CLI {
 class App;
@@ -16,7 +16,6 @@ namespace idlewatt::cli {
 
 ExitCode print_version(const std::string& version, bool json, std::ostream& out);
 
-// Adds `version` to the program. exit_code is set when it has run.
-void add_version_command(CLI::App& app, const std::string& version, int& exit_code);
+void add_version_command(CLI::App& app, Context& context);
 
 }  // namespace idlewatt::cli

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "base/log.hpp"
+#include "bus/nats_bus.hpp"
+#include "cli/files.hpp"
+#include "cli/role_commands.hpp"
+#include "cli/role_process.hpp"
+#include "gateway/gateway.hpp"
+#include "http/response_tap.hpp"
+#include "spool/file_spool.hpp"
+
+namespace idlewatt::cli {
+
+namespace {
+
+// Keys of the coordinator's need a folder to be kept in; one fixed key or none is for small fleets.
+base::Result<gateway::GatewayConfig> core_config(const config::Settings& settings) {
+    gateway::GatewayConfig core;
+    auto key = settings.secret("gateway.api_key_file");
+    if (!key)
+        return tl::unexpected(key.error());
+    core.api_key = key->value_or("");
+    core.uses_key_book = !settings.text("gateway.state_dir").empty();
+    const std::string& address = settings.text("gateway.listen");
+    if (core.api_key.empty() && !core.uses_key_book && !address.starts_with("127.") &&
+        address != "::1") {
+        return base::fail(base::ErrorKind::bad_input,
+                          "--listen " + address +
+                              " would serve strangers without a key. Name a folder for the key "
+                              "book (--state), set IDLEWATT_API_KEY, or listen on 127.0.0.1.");
+    }
+    core.cors_origins = settings.list("gateway.allow_origins");
+    core.seed = random_seed();
+    core.gateway = core::GatewayId(settings.text("gateway.name"));
+    if (!core::is_id(core.gateway.value)) {
+        return base::fail(base::ErrorKind::bad_input,
+                          "gateway.name is '" + core.gateway.value +
+                              "'; expected 1 to 64 of a-z, 0-9, '_' and '-'");
+    }
+    return core;
+}
+
+int run_gateway(const config::Settings& settings, const std::string& tap_path) {
+    set_up_role_log(settings, "gateway");
+    base::AsioLoop loop;
+    auto core = core_config(settings);
+    if (!core)
+        return role_failed(core.error());
+    const auto nats = nats_options_of(settings, "gateway", wire::bus_name(core->gateway));
+    if (!nats)
+        return role_failed(nats.error());
+    const auto key = role_key_of(settings, "gateway");
+    if (!key)
+        return role_failed(key.error());
+    auto listening = http::listen(loop, listen_options_of(settings, "gateway"));
+    if (!listening)
+        return role_failed(listening.error());
+    auto bus = bus::connect_nats(loop, *nats);
+    if (!bus)
+        return role_failed(bus.error());
+    std::unique_ptr<spool::Spool> spool;
+    if (const std::string& folder = settings.text("gateway.state_dir"); !folder.empty()) {
+        auto made = make_folder(folder);
+        if (!made)
+            return role_failed(made.error());
+        auto opened = spool::open_file_spool(folder + "/gateway.spool");
+        if (!opened)
+            return role_failed(opened.error());
+        spool = std::move(*opened);
+    }
+    std::unique_ptr<http::Server> tapped;
+    if (!tap_path.empty()) {
+        auto made = http::tap_responses(loop, *listening->server, tap_path);
+        if (!made)
+            return role_failed(made.error());
+        tapped = std::move(*made);
+    }
+    http::Server& server = tapped ? *tapped : *listening->server;
+    gateway::GatewayOptions role;
+    role.cell = settings.text("cell.name");
+    role.core = std::move(*core);
+    role.account_public_key = settings.text("cell.account");
+    role.user_jwt = key->user_jwt;
+    gateway::Gateway gateway({loop, **bus, server, spool.get(), spool ? &key->key : nullptr},
+                             std::move(role));
+    gateway.start();
+    base::log_info("gateway", "listens on port " + std::to_string(listening->port));
+    run_role(loop, settings.text("gateway.pid_file"));
+    return to_int(ExitCode::ok);
+}
+
+}  // namespace
+
+void add_gateway_command(CLI::App& app, Context& context) {
+    const auto tap_path = std::make_shared<std::string>();
+    CLI::App* command = app.add_subcommand(
+        "gateway",
+        "Serve the OpenAI API from the cars of a cell\n\nExamples:\n"
+        "  idlewatt gateway --nats nats://127.0.0.1:4222 --credentials gateway.creds --state DIR\n"
+        "  idlewatt --config /etc/idlewatt/idlewatt.toml gateway");
+    const auto flags = add_setting_flags(*command, config::Role::gateway);
+    command
+        ->add_option("--tap", *tap_path,
+                     "Append everything that clients of /v1 are sent to this file, for tests")
+        ->type_name("PATH");
+    command->callback([flags, tap_path, &context] {
+        const auto settings = load_settings(context, *flags);
+        context.exit_code =
+            settings ? run_gateway(*settings, *tap_path) : role_failed(settings.error());
+    });
+}
+
+}  // namespace idlewatt::cli

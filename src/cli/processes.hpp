@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// What demo and up share: processes of one machine that are started in an order, waited for, and
+// ended in an order. All functions run the loop while they wait. Threads: the loop's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/asio_loop.hpp"
+#include "base/result.hpp"
+#include "bus/nats_server.hpp"
+#include "cli/supervisor.hpp"
+
+namespace idlewatt::cli {
+
+inline constexpr base::Duration part_start_max = base::seconds(10);
+
+using StopAsked = std::function<bool()>;  // empty: never
+
+// False when the time is over.
+bool run_until(base::AsioLoop& loop, const std::function<bool()>& condition, base::Duration limit);
+
+struct RunningNats {
+    std::unique_ptr<Supervisor> process;
+    std::string url;
+};
+// Writes FOLDER/nats.conf and starts a server with these options (whose port is a number of ours,
+// so that it is the same after a restart); FOLDER/nats.pid, nats.log.
+[[nodiscard]] base::Result<RunningNats> start_nats_server(base::AsioLoop& loop,
+                                                          const std::string& folder,
+                                                          bus::NatsServerOptions options,
+                                                          const StopAsked& stop_asked);
+
+// Until URL/healthz answers with 200. `hint` is what to look at when it does not.
+[[nodiscard]] base::Result<void> wait_for_health(base::AsioLoop& loop, const std::string& url,
+                                                 const std::string& hint,
+                                                 const StopAsked& stop_asked);
+
+// One group after the other is asked to end; the last two share the time that is left. What has not
+// ended then is killed.
+void stop_in_order(base::AsioLoop& loop, const std::vector<std::vector<Supervisor*>>& groups,
+                   base::Duration limit);
+
+}  // namespace idlewatt::cli

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// How the program explains itself: help with examples first, and what was meant when a command or
+// a flag was mistyped.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace CLI {
+class App;
+class ParseError;
+}  // namespace CLI
+
+namespace idlewatt::cli {
+
+// For the whole tree; call it before commands are added. A command's description begins with one
+// line for the list of commands; a blank line and the rest ("Examples: …") stand in its own help.
+void set_up_help(CLI::App& app);
+
+// The first line, and what stands behind the blank line.
+[[nodiscard]] std::string summary_of(std::string_view description);
+[[nodiscard]] std::string examples_of(std::string_view description);
+
+// What the parser threw: help and version go to out with 0, a mistake to err with 2: what is wrong,
+// the nearest right word, where to read on.
+int report_parse(const CLI::App& app, const CLI::ParseError& error,
+                 const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);
+
+}  // namespace idlewatt::cli
