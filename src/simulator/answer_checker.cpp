@@ -4,10 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
-#include "engine/memory_engine.hpp"
+#include "base/encoding.hpp"
+#include "engine/memory_stream.hpp"
+#include "wire/chat.hpp"
+#include "wire/completion.hpp"
+#include "wire/embedding.hpp"
 
 namespace idlewatt::simulator {
 
@@ -16,6 +21,21 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t shown_bytes = 40;
+
+tl::expected<wire::ApiRequest, wire::ApiError> parse(core::Task task, std::string_view body) {
+    if (task == core::Task::embedding)
+        return wire::parse_embedding_request(body);
+    return task == core::Task::chat ? wire::parse_chat_request(body)
+                                    : wire::parse_completion_request(body);
+}
+
+std::string base64(std::string_view bytes) {
+    std::string text = base::to_base64url(bytes);
+    std::ranges::replace(text, '-', '+');
+    std::ranges::replace(text, '_', '/');
+    text.append((4 - text.size() % 4) % 4, '=');
+    return text;
+}
 
 const Json& member(const Json& object, const char* key) {
     static const Json null;
@@ -37,11 +57,34 @@ std::string_view name(AnswerEnd end) {
     return names[static_cast<std::size_t>(end)];
 }
 
-AnswerChecker::AnswerChecker(std::string request_json, bool streamed)
-    : request_bytes_(request_json.size()),
-      streamed_(streamed),
-      answer_(engine::MemoryAnswer::to(request_json)),
-      right_(engine::memory_answer(request_json)) {}
+AnswerChecker::AnswerChecker(const std::string& request_json, bool streamed, core::Task task)
+    : streamed_(streamed), task_(task) {
+    std::vector<std::string> works{request_json};
+    // What is no question for a gateway is one choice for the twin.
+    if (const auto parsed = parse(task, request_json)) {
+        works = parsed->works;
+        choices_per_prompt_ = parsed->n;
+    }
+    if (task == core::Task::embedding) {
+        const auto request = engine::read_request(works[0], task);
+        if (!request)
+            return;
+        for (const engine::Input& input : request->inputs) {
+            vectors_.push_back(engine::memory_embedding(input));
+            prompt_tokens_ +=
+                static_cast<std::uint32_t>(std::get<std::string>(input).size() / 4 + 1);
+        }
+        return;
+    }
+    std::uint32_t of_prompt = 0;
+    for (std::size_t i = 0; i < works.size(); ++i) {
+        choices_.emplace_back(works[i], task);
+        of_prompt = std::max(of_prompt, choices_.back().prompt_tokens());
+        if ((i + 1) % choices_per_prompt_ == 0)
+            prompt_tokens_ += std::exchange(of_prompt, 0);
+    }
+    roles_seen_.resize(choices_.size());
+}
 
 void AnswerChecker::complain(std::string what) {
     violations_.push_back(std::move(what));
@@ -76,7 +119,7 @@ void AnswerChecker::take_event(const EventReader::Event& event) {
         return;
     if (event.text == "[DONE]") {
         done_ = true;
-        if (!finished_)
+        if (!all_finished())
             complain("[DONE] without finish_reason");
         return;
     }
@@ -92,8 +135,10 @@ void AnswerChecker::take_event(const EventReader::Event& event) {
 
 void AnswerChecker::take_chunk(const Json& chunk) {
     take_id(chunk);
-    if (text_of(member(chunk, "object")) != "chat.completion.chunk")
-        complain("a chunk that is no chat.completion.chunk");
+    const std::string object =
+        task_ == core::Task::chat ? "chat.completion.chunk" : "text_completion";
+    if (text_of(member(chunk, "object")) != object)
+        complain("a chunk that is no " + object);
     const Json& usage = member(chunk, "usage");
     if (!usage.is_null())
         take_usage(usage);
@@ -103,47 +148,51 @@ void AnswerChecker::take_chunk(const Json& chunk) {
             complain("a chunk without choice and usage");
         return;
     }
-    const Json& delta = member(choices[0], "delta");
-    if (member(delta, "role").is_string()) {
-        if (role_seen_)
-            complain("the role came twice");
-        role_seen_ = true;
+    for (const Json& choice : choices)
+        take_choice(choice);
+}
+
+void AnswerChecker::take_choice(const Json& choice) {
+    const Json& index = member(choice, "index");
+    if (!index.is_number_unsigned() || index.get<std::size_t>() >= choices_.size()) {
+        complain("a choice that nobody asked for");
+        return;
     }
-    if (!role_seen_)
-        complain("text before the role");
-    take_text(text_of(member(delta, "content")));
-    const std::string reason = text_of(member(choices[0], "finish_reason"));
+    const auto number = index.get<std::size_t>();
+    ChoiceChecker& checker = choices_[number];
+    if (task_ == core::Task::completion) {
+        checker.take_text(text_of(member(choice, "text")), violations_);
+    } else {
+        const Json& message = member(choice, streamed_ ? "delta" : "message");
+        if (member(message, "role").is_string()) {
+            if (roles_seen_[number])
+                complain("the role came twice");
+            roles_seen_[number] = true;
+        }
+        if (!roles_seen_[number])
+            complain("text before the role");
+        checker.take_message(message, violations_);
+    }
+    const std::string reason = text_of(member(choice, "finish_reason"));
     if (!reason.empty())
-        take_finish(reason);
+        checker.take_finish(reason, violations_);
 }
 
-void AnswerChecker::take_text(std::string_view text) {
-    if (text.empty() || strayed_)
-        return;
-    if (finished_)
-        complain("text after finish_reason");
-    const std::string_view expected = std::string_view(right_).substr(received_bytes_);
-    if (expected.starts_with(text)) {
-        received_bytes_ += text.size();
+void AnswerChecker::take_vectors(const Json& list) {
+    const Json& data = member(list, "data");
+    if (!data.is_array() || data.size() != vectors_.size()) {
+        complain("not as many vectors as inputs");
         return;
     }
-    strayed_ = true;
-    complain("after " + std::to_string(received_bytes_) + " right bytes came \"" +
-             std::string(text.substr(0, shown_bytes)) + "\" instead of \"" +
-             std::string(expected.substr(0, shown_bytes)) + "\"");
+    for (std::size_t i = 0; i < vectors_.size(); ++i) {
+        const auto right = base64(vectors_[i]);
+        if (text_of(member(data[i], "embedding")) != right)
+            complain("vector " + std::to_string(i) + " is not the right one");
+    }
 }
 
-void AnswerChecker::take_finish(const std::string& reason) {
-    if (finished_)
-        complain("finish_reason came twice");
-    finished_ = true;
-    if (received_bytes_ != right_.size()) {
-        complain("finished after " + std::to_string(received_bytes_) + " of " +
-                 std::to_string(right_.size()) + " bytes");
-    }
-    const std::string right = answer_.cut() ? "length" : "stop";
-    if (reason != right)
-        complain("finish_reason is " + reason + " instead of " + right);
+bool AnswerChecker::all_finished() const {
+    return std::ranges::all_of(choices_, &ChoiceChecker::finished);
 }
 
 void AnswerChecker::take_usage(const Json& usage) {
@@ -154,12 +203,12 @@ void AnswerChecker::take_usage(const Json& usage) {
         const Json& value = member(usage, key);
         return value.is_number_unsigned() ? value.get<std::uint64_t>() : std::uint64_t{0};
     };
-    if (number("completion_tokens") != tokens_right()) {
+    const bool generates = task_ != core::Task::embedding;
+    if (generates && number("completion_tokens") != tokens_right()) {
         complain("usage counts " + std::to_string(number("completion_tokens")) +
                  " completion tokens instead of " + std::to_string(tokens_right()));
     }
-    // The twin's count: four bytes of the request are a token.
-    if (number("prompt_tokens") != request_bytes_ / 4 + 1)
+    if (number("prompt_tokens") != prompt_tokens_)
         complain("usage counts " + std::to_string(number("prompt_tokens")) + " prompt tokens");
     if (number("total_tokens") != number("prompt_tokens") + number("completion_tokens"))
         complain("usage does not add up");
@@ -171,12 +220,12 @@ void AnswerChecker::take_error(const Json& error) {
         complain("an error without code or message");
         error_code_ = "unknown";
     }
-    if (finished_)
+    if (!choices_.empty() && all_finished())
         complain("an error after finish_reason");
 }
 
 void AnswerChecker::take_id(const Json& object) {
-    constexpr std::string_view prefix = "chatcmpl-";
+    const std::string_view prefix = task_ == core::Task::chat ? "chatcmpl-" : "cmpl-";
     const std::string id = text_of(member(object, "id"));
     if (!id.starts_with(prefix)) {
         complain("an answer without an id");
@@ -188,14 +237,20 @@ void AnswerChecker::take_id(const Json& object) {
 }
 
 void AnswerChecker::take_whole(const Json& answer) {
-    take_id(answer);
-    const Json& choices = member(answer, "choices");
-    if (!choices.is_array() || choices.size() != 1) {
-        complain("a whole answer without its choice");
-        return;
+    if (task_ == core::Task::embedding) {
+        take_vectors(answer);
+    } else {
+        take_id(answer);
+        const Json& choices = member(answer, "choices");
+        if (!choices.is_array() || choices.size() != choices_.size()) {
+            complain("a whole answer without its choices");
+            return;
+        }
+        for (const Json& choice : choices)
+            take_choice(choice);
+        if (!all_finished())
+            complain("a whole answer without finish_reason");
     }
-    take_text(text_of(member(member(choices[0], "message"), "content")));
-    take_finish(text_of(member(choices[0], "finish_reason")));
     take_usage(member(answer, "usage"));
     done_ = true;
 }
@@ -237,17 +292,17 @@ void AnswerChecker::hang_up() {
 }
 
 std::uint32_t AnswerChecker::tokens_received() const {
-    std::size_t bytes = 0;
-    for (std::uint32_t position = 0; position < answer_.tokens(); ++position) {
-        bytes += answer_.text(position).size();
-        if (bytes > received_bytes_)
-            return position;
-    }
-    return finished_ ? tokens_right() : answer_.tokens();
+    std::uint32_t tokens = 0;
+    for (const ChoiceChecker& choice : choices_)
+        tokens += choice.tokens_received();
+    return tokens;
 }
 
 std::uint32_t AnswerChecker::tokens_right() const {
-    return answer_.tokens() + (answer_.cut() ? 0 : 1);
+    std::uint32_t tokens = 0;
+    for (const ChoiceChecker& choice : choices_)
+        tokens += choice.tokens_right();
+    return tokens;
 }
 
 }  // namespace idlewatt::simulator

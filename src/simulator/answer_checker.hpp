@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// Judges what one client got against the right answer, which it computes itself: the text is always
-// a beginning of it, nothing twice, nothing left out; an answer counts as whole only with its last
-// token; what is not whole ends in an explicit error or a broken connection. Independent of the
-// gateway's code.
+// Judges what one client got against the right answer, which it computes itself: the text of each
+// choice is always a beginning of it, nothing twice, nothing left out; an answer counts as whole
+// only with the last token of each choice; what is not whole ends in an explicit error or a broken
+// connection. Independent of the gateway's code.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "engine/memory_answer.hpp"
+#include "core/stream.hpp"
+#include "simulator/choice_checker.hpp"
 #include "simulator/event_reader.hpp"
 
 namespace idlewatt::simulator {
@@ -31,7 +32,8 @@ enum class AnswerEnd {
 
 class AnswerChecker {
 public:
-    AnswerChecker(std::string request_json, bool streamed);
+    AnswerChecker(const std::string& request_json, bool streamed,
+                  core::Task task = core::Task::chat);
 
     void head(int status, bool has_retry_after);
     void body(std::string_view bytes);
@@ -44,7 +46,7 @@ public:
     [[nodiscard]] bool begun() const { return status_ != 0; }
     // From the answer's id; empty until one came.
     [[nodiscard]] const std::string& work() const { return work_; }
-    // Of the right answer: tokens whose text the client has, and the silent end token.
+    // Of all choices: tokens whose text the client has, and the silent end tokens.
     [[nodiscard]] std::uint32_t tokens_received() const;
     // As usage should state it.
     [[nodiscard]] std::uint32_t tokens_right() const;
@@ -56,27 +58,28 @@ private:
     void take_event(const EventReader::Event& event);
     void take_chunk(const nlohmann::json& chunk);
     void take_whole(const nlohmann::json& answer);
-    void take_text(std::string_view text);
-    void take_finish(const std::string& reason);
+    void take_choice(const nlohmann::json& choice);
+    void take_vectors(const nlohmann::json& list);
     void take_usage(const nlohmann::json& usage);
     void take_error(const nlohmann::json& error);
     void take_id(const nlohmann::json& object);
     void complain(std::string what);
 
-    std::uint64_t request_bytes_;
+    [[nodiscard]] bool all_finished() const;
+
     bool streamed_;
-    engine::MemoryAnswer answer_;
-    std::string right_;
+    core::Task task_;
+    std::uint32_t choices_per_prompt_ = 1;
+    std::vector<ChoiceChecker> choices_;
+    std::vector<std::string> vectors_;  // the right ones, of an embedding
+    std::uint32_t prompt_tokens_ = 0;   // as usage should state it
 
     EventReader reader_;
     int status_ = 0;
     bool retry_after_ = false;
     std::string whole_body_;
     std::string work_;
-    std::size_t received_bytes_ = 0;  // of the right text
-    bool strayed_ = false;
-    bool role_seen_ = false;
-    bool finished_ = false;
+    std::vector<bool> roles_seen_;
     bool usage_seen_ = false;
     bool done_ = false;
     std::string error_code_;

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/delivery.hpp"
 #include "core/receipt.hpp"
 #include "simulator/trace.hpp"
 #include "store/memory_store.hpp"
@@ -21,8 +22,13 @@ public:
     // A record that a car puts on its disk.
     void on_disk(std::string_view key, std::string_view value, Trace& trace);
 
-    // The sum over all receipts of a work item.
+    // A record that a gateway puts on its disk.
+    void on_gateways_disk(std::string_view key, std::string_view value, Trace& trace);
+
+    // The sum over all receipts of an answer, whatever its choices.
     [[nodiscard]] std::uint32_t acknowledged_of(const std::string& work) const;
+    // The same of the gateways' records.
+    [[nodiscard]] std::uint32_t delivered_of(const std::string& work) const;
     [[nodiscard]] const std::map<core::ReceiptId, core::Receipt>& signed_receipts() const {
         return signed_;
     }
@@ -31,7 +37,9 @@ public:
 
 private:
     std::map<core::ReceiptId, core::Receipt> signed_;
-    std::map<std::string, std::uint32_t> acknowledged_;  // by work
+    std::map<core::AttemptId, core::Delivery> deliveries_;
+    std::map<std::string, std::uint32_t> acknowledged_;  // by answer
+    std::map<std::string, std::uint32_t> delivered_;
 };
 
 }  // namespace idlewatt::simulator

@@ -11,10 +11,23 @@ namespace idlewatt::simulator {
 namespace {
 
 constexpr std::size_t long_text_bytes = 300 * 1024;
+constexpr std::uint64_t inputs_max = 6;
 const Span hang_up_after{base::milliseconds(0), base::seconds(4)};
 const Span reads_for{base::milliseconds(50), base::seconds(2)};
 // Whoever has seen the beginning of an answer sees at least a comment this often.
 constexpr base::Duration silence_limit = gateway::comment_period + base::seconds(2);
+
+std::string path_of(core::Task task) {
+    switch (task) {
+        case core::Task::chat:
+            break;
+        case core::Task::completion:
+            return "/v1/completions";
+        case core::Task::embedding:
+            return "/v1/embeddings";
+    }
+    return "/v1/chat/completions";
+}
 
 }  // namespace
 
@@ -43,10 +56,15 @@ void Client::ask() {
     }
     const std::uint64_t number = ++questions_;
     const std::string name = name_ + "/" + std::to_string(number);
-    const bool streamed = prng_.chance(world_.scenario.clients.streamed);
-    std::string body = compose(streamed, name);
-    question_ = std::make_unique<Question>(Question{
-        number, name, AnswerChecker(body, streamed), gateway_.life(), {}, true, world_.loop.now()});
+    Composed composed = compose(name);
+    question_ = std::make_unique<Question>(
+        Question{number,
+                 name,
+                 AnswerChecker(composed.body, composed.streamed, composed.task),
+                 gateway_.life(),
+                 {},
+                 true,
+                 world_.loop.now()});
     http::ClientHandler handler;
     handler.on_head = [this, number](int status, const http::Headers& headers) {
         if (Question* question = open(number)) {
@@ -62,29 +80,55 @@ void Client::ask() {
         if (open(number) != nullptr)
             on_end(complete);
     };
-    world_.trace.line(name, streamed ? "asks for a stream" : "asks");
+    world_.trace.line(name, composed.streamed ? "asks for a stream" : "asks");
     question_->request =
-        server->send("POST", "/v1/chat/completions", {{"content-type", "application/json"}},
-                     std::move(body), std::move(handler));
+        server->send("POST", path_of(composed.task), {{"content-type", "application/json"}},
+                     std::move(composed.body), std::move(handler));
     plan_habits(number);
 }
 
-std::string Client::compose(bool streamed, const std::string& name) {
+Client::Composed Client::compose(const std::string& name) {
     const ClientHabits& habits = world_.scenario.clients;
+    Composed composed;
+    composed.streamed = prng_.chance(habits.streamed);
     std::string text = "Question " + name + " of run " + std::to_string(world_.seed);
     if (prng_.chance(habits.long_text))
         text.append(long_text_bytes, 'x');
     nlohmann::ordered_json body;
     body["model"] = "memory";
-    body["messages"] = {{{"role", "user"}, {"content", std::move(text)}}};
-    if (!prng_.chance(habits.endless)) {
+    if (prng_.chance(habits.embeddings)) {
+        composed.task = core::Task::embedding;
+        composed.streamed = false;
+        const std::uint64_t inputs = 1 + prng_.below(inputs_max);
+        for (std::uint64_t input = 0; input < inputs; ++input)
+            body["input"].push_back(text + std::to_string(input));
+        body["encoding_format"] = "base64";
+        composed.body = body.dump();
+        return composed;
+    }
+    if (prng_.chance(habits.completions)) {
+        composed.task = core::Task::completion;
+        body["prompt"] = {text, text + "?"};
+    } else {
+        body["messages"] = {{{"role", "user"}, {"content", std::move(text)}}};
+    }
+    if (prng_.chance(habits.choices))
+        body["n"] = 2 + prng_.below(2);
+    if (composed.task == core::Task::chat && prng_.chance(habits.tools)) {
+        body["tools"] = {
+            {{"type", "function"},
+             {"function", {{"name", "unlock"}, {"parameters", {{"type", "object"}}}}}}};
+    } else if (composed.task == core::Task::completion || !prng_.chance(habits.endless)) {
         body["max_tokens"] =
             habits.tokens_min + prng_.below(habits.tokens_max - habits.tokens_min + 1);
     }
-    body["stream"] = streamed;
-    if (streamed)
+    if (composed.task == core::Task::chat && prng_.chance(habits.reasoning))
+        body["reasoning_effort"] = "low";
+    body["stream"] = composed.streamed;
+    if (composed.streamed)
         body["stream_options"] = {{"include_usage", true}};
-    return body.dump();
+    composed.body = body.dump();
+    return composed;
 }
 
 void Client::plan_habits(std::uint64_t number) {

@@ -50,7 +50,12 @@ private:
 
     void pause();
     void ask();
-    [[nodiscard]] std::string compose(bool streamed, const std::string& name);
+    struct Composed {
+        core::Task task = core::Task::chat;
+        bool streamed = false;
+        std::string body;
+    };
+    [[nodiscard]] Composed compose(const std::string& name);
     void plan_habits(std::uint64_t number);
     void hang_up(std::uint64_t number);
     void set_reading(std::uint64_t number, bool reading);

@@ -2,10 +2,22 @@
 // Copyright The Idlewatt Authors
 #include "simulator/gateway_process.hpp"
 
+#include "base/assert.hpp"
+#include "simulator/watched_spool.hpp"
+
 namespace idlewatt::simulator {
 
+namespace {
+
+constexpr std::uint64_t first_key = 1'000'000;
+
+}  // namespace
+
 GatewayProcess::GatewayProcess(World& world, std::uint32_t number)
-    : world_(world), number_(number), name_("gateway-" + std::to_string(number)) {}
+    : world_(world),
+      number_(number),
+      name_("gateway-" + std::to_string(number)),
+      key_(identity::KeyPair::for_test(identity::KeyKind::user, first_key + number)) {}
 
 GatewayProcess::~GatewayProcess() = default;
 
@@ -14,16 +26,24 @@ void GatewayProcess::start() {
     world_.trace.line(name_, "starts, life " + std::to_string(life_));
     server_ = std::make_unique<http::MemoryServer>(world_.loop);
     bus_ = world_.hub.connect(name_, name_);
+    auto disk = spool::open_memory_spool(disk_);
+    IDLEWATT_ASSERT(disk.has_value());
+    spool_ = std::make_unique<WatchedSpool>(
+        std::move(*disk), [this](std::string_view key, std::string_view value) {
+            world_.books.on_gateways_disk(key, value, world_.trace);
+        });
     gateway::GatewayOptions options;
     options.core.gateway = core::GatewayId(name_);
     options.core.seed = world_.seed_of(500 + number_ * 50 + life_);
     gateway_ = std::make_unique<gateway::Gateway>(
-        gateway::GatewayParts{world_.loop, *bus_, *server_}, std::move(options));
+        gateway::GatewayParts{world_.loop, *bus_, *server_, spool_.get(), &key_},
+        std::move(options));
     gateway_->start();
 }
 
 void GatewayProcess::kill() {
     gateway_.reset();
+    spool_.reset();
     bus_.reset();
     server_.reset();
 }

@@ -10,7 +10,9 @@
 
 #include "gateway/gateway.hpp"
 #include "http/memory_server.hpp"
+#include "identity/identity.hpp"
 #include "simulator/world.hpp"
+#include "spool/memory_spool.hpp"
 
 namespace idlewatt::simulator {
 
@@ -34,6 +36,9 @@ private:
     std::uint32_t number_;
     std::string name_;
     std::uint64_t life_ = 0;
+    identity::KeyPair key_;
+    std::shared_ptr<spool::MemoryDisk> disk_ = std::make_shared<spool::MemoryDisk>();
+    std::unique_ptr<spool::Spool> spool_;
     std::unique_ptr<http::MemoryServer> server_;
     std::unique_ptr<bus::Bus> bus_;
     std::unique_ptr<gateway::Gateway> gateway_;

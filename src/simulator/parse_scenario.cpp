@@ -82,9 +82,10 @@ void read_setup(const toml::table& table, Scenario& scenario, Complaints& compla
 }
 
 void read_clients(const toml::table& table, ClientHabits& habits, Complaints& complaints) {
-    static constexpr std::array<std::string_view, 10> keys = {
-        "count",   "streamed",  "hang_up",    "slow",       "slow_s",
-        "endless", "long_text", "tokens_min", "tokens_max", "pause_s"};
+    static constexpr std::array<std::string_view, 15> keys = {
+        "count",   "streamed",  "hang_up",    "slow",        "slow_s",
+        "endless", "long_text", "tokens_min", "tokens_max",  "pause_s",
+        "choices", "tools",     "reasoning",  "completions", "embeddings"};
     const TableReader reader(table, "[clients]", keys, complaints);
     habits.count = count_of(reader, "count", habits.count, 0, 10'000);
     habits.streamed = reader.number("streamed", habits.streamed, 0, 1);
@@ -93,6 +94,11 @@ void read_clients(const toml::table& table, ClientHabits& habits, Complaints& co
     habits.slow_for = span_of(reader, "slow_s", 1.0, habits.slow_for);
     habits.endless = reader.number("endless", habits.endless, 0, 1);
     habits.long_text = reader.number("long_text", habits.long_text, 0, 1);
+    habits.choices = reader.number("choices", habits.choices, 0, 1);
+    habits.tools = reader.number("tools", habits.tools, 0, 1);
+    habits.reasoning = reader.number("reasoning", habits.reasoning, 0, 1);
+    habits.completions = reader.number("completions", habits.completions, 0, 1);
+    habits.embeddings = reader.number("embeddings", habits.embeddings, 0, 1);
     habits.tokens_min = count_of(reader, "tokens_min", habits.tokens_min, 1, 10'000);
     habits.tokens_max = count_of(reader, "tokens_max", habits.tokens_max, 1, 10'000);
     if (habits.tokens_min > habits.tokens_max)

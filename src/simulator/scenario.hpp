@@ -68,6 +68,13 @@ struct ClientHabits {
     Span slow_for{base::milliseconds(200), base::seconds(5)};
     double endless = 0.2;     // share without max_tokens: the engine ends the answer itself
     double long_text = 0.02;  // share with a body of several parts
+    // Shares of questions with more than one choice, with a function to call, with thoughts; and
+    // of those that are no chat.
+    double choices = 0.0;
+    double tools = 0.0;
+    double reasoning = 0.0;
+    double completions = 0.0;
+    double embeddings = 0.0;
     std::uint32_t tokens_min = 1;
     std::uint32_t tokens_max = 120;
     Span pause{base::milliseconds(100), base::seconds(2)};

@@ -161,6 +161,14 @@ void Simulation::check_books(const AskedQuestion& question) {
                                                   " tokens are acknowledged, the client has " +
                                                   std::to_string(limit));
     }
+    const std::uint32_t delivered =
+        question.work.empty() ? 0 : world_.books.delivered_of(question.work);
+    if (world_.checks(Check::receipts) && delivered > limit) {
+        world_.trace.violation(question.name, std::to_string(delivered) +
+                                                  " tokens are recorded as delivered, the client "
+                                                  "has " +
+                                                  std::to_string(limit));
+    }
     if (!world_.checks(Check::every_answer) || question.end == AnswerEnd::hung_up)
         return;
     if (question.end != AnswerEnd::whole) {
@@ -169,6 +177,10 @@ void Simulation::check_books(const AskedQuestion& question) {
         world_.trace.violation(question.name, "only " + std::to_string(acknowledged) + " of " +
                                                   std::to_string(question.tokens_right) +
                                                   " tokens were acknowledged in calm weather");
+    } else if (!question.work.empty() && delivered != question.tokens_right) {
+        world_.trace.violation(question.name, "only " + std::to_string(delivered) + " of " +
+                                                  std::to_string(question.tokens_right) +
+                                                  " tokens are recorded in calm weather");
     }
 }
 

@@ -42,6 +42,13 @@ public:
                 on_late_word_();
             on_piece(std::move(piece));
         };
+        const auto on_embedding = std::move(handler.on_embedding);
+        handler.on_embedding = [this, on_embedding](core::Embedding embedding) {
+            if (!wanted_)
+                on_late_word_();
+            if (on_embedding)
+                on_embedding(std::move(embedding));
+        };
         return below_.generate(generation, std::move(handler));
     }
     void cancel(engine::StreamId stream) override { below_.cancel(stream); }
