@@ -139,7 +139,8 @@ ParsedOptions parse_agent_options(int argc, char** argv) {
     CLI::App* enrol = app.add_subcommand(
         "enrol", "Become a car of a cell with a one-time token (a file, or - for stdin)");
     add_settings(*enrol, enrol_flags);
-    enrol->add_option("--name", enrol_flags.others.name, "Name of this car, for people");
+    for (const auto& [command, flags] : {std::pair{&app, &run_flags}, {enrol, &enrol_flags}})
+        command->add_option("--name", flags->others.name, "Name of this car when it enrols");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

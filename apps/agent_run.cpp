@@ -111,11 +111,12 @@ engine::LlamaServerOptions engine_options(const CarOptions& options, std::string
     return made;
 }
 
-std::uint64_t machine_memory_bytes() {
+// What a model may use: half of the machine's, since the car has other things to do.
+std::uint64_t model_memory_bytes() {
     const long pages = ::sysconf(_SC_PHYS_PAGES);
     const long page_bytes = ::sysconf(_SC_PAGESIZE);
     return pages > 0 && page_bytes > 0
-               ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes)
+               ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes) / 2
                : 0;
 }
 
@@ -170,7 +171,7 @@ int run_agent(base::AsioLoop& loop, const CarOptions& options, const Place& plac
         if (!opened)
             return fail_agent(opened.error());
         cache = std::move(*opened);
-        cell = {cache.get(), &byte_source, {}, machine_memory_bytes()};
+        cell = {cache.get(), &byte_source, {}, model_memory_bytes()};
     }
     if (place.enrolled)
         cell.keep_renewal = [&folder](const wire::Renewal& renewal) {

@@ -155,8 +155,7 @@ TEST_F(AgentCellTest, AsksEveryHalfMinuteAndWhenPokedAndWithBackOffWhileNobodyAn
     feed(Assigned{});
     EXPECT_EQ(all<AskAssignment>(pass(base::seconds(3))).size(), 1U) << "soon again";
     EXPECT_TRUE(all<AskAssignment>(feed(Poked{})).empty()) << "an answer is awaited";
-    feed(Assigned{});
-    EXPECT_EQ(all<AskAssignment>(pass(tick_period)).size(), 1U) << "but then at once";
+    EXPECT_EQ(all<AskAssignment>(feed(Assigned{})).size(), 1U) << "but then at once";
     feed(Assigned{});
     feed(BusChanged{false});
     EXPECT_TRUE(all<AskAssignment>(pass(base::minutes(2))).empty());
@@ -232,6 +231,7 @@ TEST_F(AgentCellTest, NothingAssignedEndsTheEngine) {
     EXPECT_TRUE(announced().empty());
     const Effects again = assign(small);
     EXPECT_EQ(all<FetchModel>(again).size(), 1U) << "to be sure that it is still there";
+    EXPECT_TRUE(all<StartEngine>(again).empty());
     const Effects there = arrived(small);
     EXPECT_TRUE(all<UseModel>(there).empty()) << "the engine knows it";
     EXPECT_EQ(all<StartEngine>(there).size(), 1U);
@@ -288,6 +288,20 @@ TEST_F(AgentCellTest, TriesAFailedFetchAgainLaterAndMakesRoomIfItMust) {
     EXPECT_TRUE(all<FetchModel>(again)[0].drop_old);
     EXPECT_EQ(core.announced_reason(), core::Reason::no_model);
     EXPECT_EQ(all<UseModel>(arrived(large)).size(), 1U);
+}
+
+TEST_F(AgentCellTest, AnOldModelThatNobodyNeedsMakesRoom) {
+    wake();
+    serve(small);
+    assign(std::nullopt);
+    feed(EngineGone{});
+    assign(large);
+    feed(ModelFetchFailed{large.sha256, {base::ErrorKind::limit_exceeded, "no room"}});
+    const Effects again = pass(tick_period);
+    ASSERT_EQ(all<FetchModel>(again).size(), 1U);
+    EXPECT_TRUE(all<FetchModel>(again)[0].drop_old);
+    feed(ModelFetchFailed{large.sha256, {base::ErrorKind::limit_exceeded, "no room"}});
+    EXPECT_TRUE(all<FetchModel>(pass(base::seconds(20))).empty()) << "there is nothing to drop";
 }
 
 TEST_F(AgentCellTest, TheOldModelComesBackAfterARecallWhileTheNewOneIsFetched) {

@@ -48,6 +48,7 @@ bool ModelPlan::take(const core::Assignment& assignment) {
         fetch_retry_ = fetch_again_min;
     }
     const auto& model = assignment.model;
+    old_serves_ = old_serves_ && model;
     if (!model || !file_ || file_->sha256 != model->sha256) {
         file_.reset();
         old_must_go_ = false;
@@ -78,7 +79,7 @@ void ModelPlan::fetch_failed(const ModelFetchFailed& event, base::Instant now) {
     fetching_.reset();
     fetch_at_ = now + fetch_retry_;
     fetch_retry_ = std::min(fetch_retry_ * 2, fetch_again_max);
-    if (event.error.kind == base::ErrorKind::limit_exceeded && loaded_)
+    if (event.error.kind == base::ErrorKind::limit_exceeded && told_)
         old_must_go_ = true;
 }
 
@@ -110,9 +111,10 @@ void ModelPlan::steer(base::Instant now, bool may_work, bool connected, Effects&
 
 // The new one when it is there; until then the old one is better than none.
 std::optional<ModelPlan::File> ModelPlan::to_load() const {
-    if (fixed_ || (assignment_ && assignment_->model && !file_))
+    if (fixed_)
         return told_;
-    return file_;
+    const bool old = !file_ && assignment_ && assignment_->model && old_serves_ && !old_must_go_;
+    return old ? told_ : file_;
 }
 
 void ModelPlan::load(Effects& effects) {
@@ -122,6 +124,7 @@ void ModelPlan::load(Effects& effects) {
         effects.emplace_back(UseModel{told_->sha256, {told_->name, told_->path}});
     }
     loaded_ = told_;
+    old_serves_ = true;
 }
 
 std::optional<core::Reason> ModelPlan::hold() const {

@@ -84,6 +84,7 @@ private:
     base::Instant fetch_at_{};
     base::Duration fetch_retry_ = fetch_again_min;
     bool old_must_go_ = false;  // there is no room for two
+    bool old_serves_ = false;   // until the new one is there; not one that was taken away
 
     std::optional<File> file_;    // on the disk, whole
     std::optional<File> told_;    // what the engine loads when it starts
