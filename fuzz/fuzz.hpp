@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// What a fuzz target is: a file that defines one_input() and seeds(). The same file becomes a plain
+// program (driver.cpp: a number of seeded mutations, memory watched) and, with clang, a libFuzzer
+// target (libfuzzer.cpp).
+#pragma once
+
+#include <cstdlib>
+#include <iostream>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace idlewatt::fuzz {
+
+// Gives the bytes to whatever reads them. True: taken; false: refused with a proper error. What
+// must not happen ends the process by require().
+[[nodiscard]] bool one_input(std::string_view bytes);
+
+// Good inputs to start from.
+[[nodiscard]] std::vector<std::string> seeds();
+
+inline void require(bool holds, std::string_view what,
+                    std::source_location where = std::source_location::current()) {
+    if (holds)
+        return;
+    std::cerr << where.file_name() << ':' << where.line() << ": broken: " << what << '\n';
+    std::abort();
+}
+
+}  // namespace idlewatt::fuzz
