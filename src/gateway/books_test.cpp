@@ -135,6 +135,8 @@ TEST_F(Deliveries, RefusedForGoodAreNotSentForEver) {
     pass(base::seconds(2));
     EXPECT_EQ(kept->undelivered(), 0U);
     EXPECT_EQ(taken.size(), 1U);
+    ASSERT_EQ(spool->records().size(), 1U) << "set aside";
+    EXPECT_EQ(spool->records()[0].key, "refused/d1");
 }
 
 TEST_F(Deliveries, AFullDiskLosesNothingThatLives) {

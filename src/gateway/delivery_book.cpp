@@ -12,6 +12,7 @@ namespace idlewatt::gateway {
 namespace {
 
 constexpr std::string_view prefix = "delivery/";
+constexpr std::string_view refused_prefix = "refused/";
 // In the spool: 64 bytes of signature, then the payload.
 constexpr std::size_t signature_bytes = 64;
 
@@ -130,9 +131,22 @@ void DeliveryBook::take_answer(const wire::DeliveriesAnswer& answer) {
         drop(id);
     for (const core::DeliveryId& id : answer.refused) {
         base::log_error("deliveries", "the coordinator refuses record " + id.value +
-                                          "; are this gateway's credentials of this cell?");
-        drop(id);
+                                          "; are this gateway's credentials of this cell? It is "
+                                          "kept aside in the spool");
+        set_aside(id);
     }
+}
+
+// Refused for good: not sent again, and not thrown away, since somebody has been served.
+void DeliveryBook::set_aside(const core::DeliveryId& id) {
+    const auto found = std::ranges::find(outbox_, id, &core::SignedDelivery::id);
+    if (found == outbox_.end())
+        return;
+    const auto kept =
+        spool_.put(std::string(refused_prefix) + id.value, found->signature + found->payload);
+    report(kept);
+    if (kept)
+        drop(id);
 }
 
 void DeliveryBook::drop(const core::DeliveryId& id) {

@@ -54,6 +54,7 @@ private:
     void deliver_after(base::Duration delay);
     void deliver();
     void take_answer(const wire::DeliveriesAnswer& answer);
+    void set_aside(const core::DeliveryId& id);
     void drop(const core::DeliveryId& id);
 
     base::Loop& loop_;

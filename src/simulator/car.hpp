@@ -74,6 +74,7 @@ private:
     Wishes shown_;
     base::Instant charged_below_reserve_at_;
     std::uint64_t freezes_ = 0;
+    std::optional<base::Instant> thawed_at_;
     std::unique_ptr<Process> process_;
 };
 
