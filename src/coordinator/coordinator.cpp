@@ -85,8 +85,10 @@ void Coordinator::start() {
             bus_.subscribe(subjects_.all_renewals(),
                            [this](const bus::Message& message) { on_renewal(message); }));
         bus_.on_state([this, alive = std::weak_ptr(alive_)](bool connected) {
-            if (!alive.expired() && connected)
-                desks_->revocations.connected();
+            if (alive.expired() || !connected)
+                return;
+            desks_->revocations.connected();
+            desks_->placement.connected();
         });
         desks_->placement.on_loaded([this] {
             for (const auto& [name, model] : desks_->placement.placer().models()) {

@@ -107,7 +107,7 @@ void PlacementDesk::on_demanded(const bus::Message& message) {
 
 void PlacementDesk::tick() {
     tick_timer_ = loop_.after(placement_period, [this] { tick(); });
-    if (placer_.loaded() && changes_.empty())
+    if (may_place())
         change([this] { return place(); });
 }
 
@@ -117,7 +117,7 @@ void PlacementDesk::place_soon() {
     soon_ = true;
     soon_timer_ = loop_.after(placement_soon, [this] {
         soon_ = false;
-        if (placer_.loaded() && changes_.empty())
+        if (may_place())
             change([this] { return place(); });
     });
 }

@@ -51,6 +51,8 @@ public:
     // Done when it is in the store.
     void add_model(const core::Model& model, Done done);
     void remove_model(const std::string& name, Done done);
+    // The bus is there again.
+    void connected() { placer_.listen_from(loop_.now()); }
     // An operator has changed the car.
     void touch(const core::VehicleId& vehicle);
     // Do not wait for the next period: a model's bytes have arrived, say.
@@ -70,6 +72,10 @@ private:
     void run_changes();
     void written(const Placer::Changes& changes, const base::Result<void>& done);
     [[nodiscard]] Placer::Changes place();
+    // Whoever hears nobody must not conclude that nobody is there.
+    [[nodiscard]] bool may_place() const {
+        return placer_.loaded() && changes_.empty() && bus_.connected();
+    }
 
     base::Loop& loop_;
     bus::Bus& bus_;

@@ -13,6 +13,7 @@ void Placer::load(const std::vector<core::Model>& models, const Changes& assignm
     for (const store::VehicleAssignment& one : assignments)
         assigned_[one.vehicle] = {one.version, one.model, now};
     loaded_ = true;
+    listen_from(now);
 }
 
 Placer::Changes Placer::of_holders(const std::string& model, const std::string& becomes) const {
@@ -127,6 +128,19 @@ bool Placer::describe(const core::VehicleId& vehicle, const Car& car, base::Inst
     return !out.moving || assigned->second.since + loading_max >= now;
 }
 
+void Placer::add_unheard(const std::map<std::string, scheduler::ModelNumber>& numbers,
+                         std::vector<scheduler::CarToPlace>& cars) const {
+    for (const auto& [vehicle, assigned] : assigned_) {
+        const auto number = numbers.find(assigned.model);
+        if (number == numbers.end() || cars_.contains(vehicle))
+            continue;
+        scheduler::CarToPlace unheard;
+        unheard.model = number->second;
+        unheard.fixed = true;
+        cars.push_back(std::move(unheard));
+    }
+}
+
 Placer::Changes Placer::place(base::Instant now, const Outside& outside) {
     see_demand(now);
     std::vector<scheduler::ModelToPlace> models;
@@ -139,15 +153,20 @@ Placer::Changes Placer::place(base::Instant now, const Outside& outside) {
         models.push_back({model.bytes, model.replicas_min, traces_[name].value()});
         names.push_back(name);
     }
+    const bool listening = now < listening_since_ + listening_before_moves;
     std::vector<scheduler::CarToPlace> cars;
     std::vector<core::VehicleId> ids;
     for (const auto& [vehicle, car] : cars_) {
         scheduler::CarToPlace described;
         if (!describe(vehicle, car, now, numbers, described) || !outside.may_serve(vehicle))
             continue;
+        if (listening && described.model)
+            described.fixed = true;
         cars.push_back(std::move(described));
         ids.push_back(vehicle);
     }
+    if (listening)
+        add_unheard(numbers, cars);
     Changes changes;
     for (const scheduler::PlacementChange& change : scheduler::place(cars, models)) {
         const core::VehicleId& vehicle = ids.at(change.car);

@@ -21,6 +21,9 @@ namespace idlewatt::coordinator {
 
 // A car that has not asked for its assignment for this long is away. It asks every 30 s.
 inline constexpr base::Duration car_away_after = base::seconds(100);
+// Cars are heard one after the other: for so long after a start or a reconnect, those that hold a
+// model are taken to be there, and keep it.
+inline constexpr base::Duration listening_before_moves = base::seconds(60);
 // A car that has not loaded its model by then does not hold up others.
 inline constexpr base::Duration loading_max = base::minutes(30);
 // What a gateway said of its demand is forgotten then. It says it every few seconds.
@@ -34,6 +37,8 @@ public:
     void load(const std::vector<core::Model>& models, const Changes& assignments,
               base::Instant now);
     [[nodiscard]] bool loaded() const { return loaded_; }
+    // Nobody could be heard until now.
+    void listen_from(base::Instant now) { listening_since_ = now; }
 
     // What follows for cars that hold the model; to be stored, then applied.
     [[nodiscard]] Changes put_model(const core::Model& model);
@@ -97,7 +102,12 @@ private:
                                 const std::map<std::string, scheduler::ModelNumber>& numbers,
                                 scheduler::CarToPlace& out) const;
 
+    // Those that were not heard yet, though they hold a model.
+    void add_unheard(const std::map<std::string, scheduler::ModelNumber>& numbers,
+                     std::vector<scheduler::CarToPlace>& cars) const;
+
     bool loaded_ = false;
+    base::Instant listening_since_{};
     std::map<std::string, core::Model> models_;
     std::map<core::VehicleId, Assigned> assigned_;
     std::map<core::VehicleId, Car> cars_;

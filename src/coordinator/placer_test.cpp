@@ -89,6 +89,24 @@ TEST_F(PlacerTest, CarsThatAreAwayOrRestAreLeftAlone) {
     EXPECT_EQ(placer.assigned_model(id(1)), "a") << "and finds what it had";
 }
 
+// After a restart the cars are heard one after the other: the first is not moved to a model that
+// the second holds.
+TEST_F(PlacerTest, NobodyIsMovedBeforeAllWereHeard) {
+    placer.load({model("a"), model("b")}, {{id(0), 1, "b"}, {id(1), 1, "a"}, {id(2), 1, "a"}}, now);
+    ask(0);
+    EXPECT_TRUE(place().empty());
+    ask(3);
+    EXPECT_EQ(place().size(), 1U) << "one that holds nothing need not wait";
+    now = now + listening_before_moves;
+    for (const int car : {0, 3}) {
+        ask(car);
+        announce(car, {placer.assigned_model(id(car))});
+    }
+    (void)place();
+    EXPECT_NE(placer.assigned_model(id(0)), placer.assigned_model(id(3)))
+        << "the others have not come back: both models are held";
+}
+
 TEST_F(PlacerTest, AModelWithoutBytesWaits) {
     core::Model away = model("a");
     away.architecture = "not there";

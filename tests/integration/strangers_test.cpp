@@ -341,7 +341,6 @@ TEST_F(Strangers, ACarIsHeardAndHearsOnlyInItsOwnName) {
         "iw.>",
         "iw.c1.v.*.announce",
         "iw.c1.v.plum.>",
-        "iw.c1.v.plum.in.>",
         subjects.signal_order(plum),
         subjects.assignment_order(plum),
         subjects.all_receipts(),
@@ -351,7 +350,6 @@ TEST_F(Strangers, ACarIsHeardAndHearsOnlyInItsOwnName) {
         subjects.coordinator_keys(),
         "_INBOX_plum.>",
         "_INBOX_C_coordinator.>",
-        "_INBOX_>",
         "$SYS.>",
     };
     for (const std::string& subject : not_its_own)
@@ -376,14 +374,16 @@ TEST_F(Strangers, ACarIsHeardAndHearsOnlyInItsOwnName) {
     };
     settle(*victim);
     heard.clear();
+    std::size_t ended = 0;
     for (const std::string& subject : not_its_word) {
         car->publish(subject, "false");
-        int status = -1;
-        car->request(subject, "false", base::milliseconds(300),
-                     [&](bus::ReplyStatus got, const auto&) { status = static_cast<int>(got); });
-        ASSERT_TRUE(run_until([&] { return status >= 0; }));
-        EXPECT_NE(status, static_cast<int>(bus::ReplyStatus::answered)) << subject;
+        car->request(subject, "false", base::milliseconds(500),
+                     [&, subject](bus::ReplyStatus status, const auto&) {
+                         EXPECT_NE(status, bus::ReplyStatus::answered) << subject;
+                         ++ended;
+                     });
     }
+    ASSERT_TRUE(run_until([&] { return ended == not_its_word.size(); }));
     // What it may say arrives, so that silence above means something.
     car->publish(subjects.announce(kiwi), "true");
     ASSERT_TRUE(run_until([&] { return heard[subjects.announce(kiwi)] == 1; }));
