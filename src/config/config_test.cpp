@@ -89,7 +89,7 @@ TEST(ConfigToml, says_what_is_wrong_and_where) {
     EXPECT_EQ(error_of("listen = \"::1\"\n"),
               "t.toml:1: unknown key 'listen'; the nearest right key is 'gateway.listen'");
     EXPECT_EQ(error_of("[gatway]\n"),
-              "t.toml:1: unknown key 'gatway'; the nearest right key is 'gateway.port'");
+              "t.toml:1: unknown key 'gatway'; the nearest right key is 'gateway.name'");
     EXPECT_EQ(error_of("\n[gateway]\nport = \"8080\"\n"),
               "t.toml:3: gateway.port must be an integer");
     EXPECT_EQ(error_of("[gateway]\nport = 70000\n"),
