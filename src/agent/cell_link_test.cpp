@@ -162,7 +162,8 @@ TEST_F(CellLinkTest, FollowsItsCoordinatorFromModelToModel) {
     const core::Model small = shop.add("small", std::string(300'000, 's'));
     const core::Model large = shop.add("large", std::string(600'000, 'l'));
     Life life(*this);
-    ASSERT_TRUE(wait([&] { return said.reason == core::Reason::no_model; }));
+    ASSERT_TRUE(
+        wait([&] { return said.reason == core::Reason::no_model && asked.memory_bytes > 0; }));
     EXPECT_EQ(asked.memory_bytes, 77U);
     EXPECT_EQ(asked.cache_bytes, 1'000'000U);
     assign(small);

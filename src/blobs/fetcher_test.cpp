@@ -136,7 +136,7 @@ TEST_F(FetcherTest, FetchesInStretches) {
 }
 
 TEST_F(FetcherTest, GoesOnWhereItWasCutOff) {
-    source->cut_chance = 0.7;
+    source->cut_chance = 0.9;
     source->more_chance = 0.5;
     begin();
     ASSERT_TRUE(wait());
