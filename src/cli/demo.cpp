@@ -17,6 +17,7 @@
 #include "cli/engine_contract.hpp"
 #include "cli/files.hpp"
 #include "default_story.hpp"
+#include "engine/model_header.hpp"
 #include "engine/random_model.hpp"
 #include "signals/scripted_signals.hpp"
 
@@ -123,10 +124,11 @@ base::Result<void> Demo::prepare() {
 
 base::Result<void> Demo::prepare_model() {
     if (!options_.model_path.empty()) {
-        if (access(options_.model_path.c_str(), R_OK) == 0)
-            return {};
-        return base::fail(base::ErrorKind::bad_input,
-                          "--model: cannot read " + options_.model_path);
+        // A file that no engine can load would show as cars that fail one after the other.
+        const auto header = engine::read_model_header(options_.model_path);
+        if (!header)
+            return base::fail(header.error().kind, "--model: " + header.error().message);
+        return {};
     }
     options_.model_path = options_.state_dir + "/idlewatt-random.gguf";
     return engine::write_random_model(options_.model_path, {}, demo_model_seed);

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -61,6 +62,24 @@ base::Result<void> make_folder(const std::string& path) {
     if (error) {
         return base::fail(base::ErrorKind::io,
                           "cannot create the folder " + path + ": " + error.message());
+    }
+    return {};
+}
+
+FolderLock::~FolderLock() {
+    if (file_ >= 0)
+        close(file_);
+}
+
+base::Result<void> FolderLock::take(const std::string& folder) {
+    const std::string path = folder + "/lock";
+    file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file_ < 0)
+        return base::fail_errno("cannot open " + path);
+    if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
+        return base::fail(
+            base::ErrorKind::unavailable,
+            "another idlewatt runs in " + folder + "; end it, or name another folder with --state");
     }
     return {};
 }

@@ -18,6 +18,20 @@ namespace idlewatt::cli {
 void write_pid_file(const std::string& path, int pid);
 [[nodiscard]] base::Result<void> make_folder(const std::string& path);
 
+// Keeps a state folder for one program at a time, until its end. No lock: another program has it.
+class FolderLock {
+public:
+    FolderLock() = default;
+    ~FolderLock();
+    FolderLock(const FolderLock&) = delete;
+    FolderLock& operator=(const FolderLock&) = delete;
+
+    [[nodiscard]] base::Result<void> take(const std::string& folder);
+
+private:
+    int file_ = -1;
+};
+
 // Any TCP port of this machine that is free now.
 [[nodiscard]] base::Result<int> free_port();
 // On 127.0.0.1, now.

@@ -73,6 +73,9 @@ void Fleet::remove_old_records() const {
 }
 
 base::Result<void> Fleet::prepare() {
+    // Two fleets in one folder would end each other's cars and mix what their taps say.
+    if (auto own = lock_.take(options_.state_dir); !own)
+        return own;
     cars_.resize(options_.vehicles);
     for (std::uint32_t i = 0; i < options_.vehicles; ++i) {
         cars_[i].id = core::VehicleId(vehicle_name(i));

@@ -21,6 +21,7 @@
 
 #include "base/asio_loop.hpp"
 #include "base/result.hpp"
+#include "cli/files.hpp"
 #include "cli/fleet_keys.hpp"
 #include "cli/processes.hpp"
 #include "cli/supervisor.hpp"
@@ -92,6 +93,7 @@ private:
     std::string url_;
     std::string nats_url_;
     std::string program_dir_;
+    FolderLock lock_;
     std::unique_ptr<FleetKeys> keys_;
     std::vector<Car> cars_;
     std::unique_ptr<Supervisor> nats_;

@@ -18,7 +18,7 @@ namespace idlewatt::cli {
 
 namespace {
 
-// Keys of the coordinator's need a folder to be kept in; one fixed key or none is for small fleets.
+// Keys of the coordinator's need a folder to be kept in; one fixed key is for small fleets.
 base::Result<gateway::GatewayConfig> core_config(const config::Settings& settings) {
     gateway::GatewayConfig core;
     auto key = settings.secret("gateway.api_key_file");
@@ -26,13 +26,10 @@ base::Result<gateway::GatewayConfig> core_config(const config::Settings& setting
         return tl::unexpected(key.error());
     core.api_key = key->value_or("");
     core.uses_key_book = !settings.text("gateway.state_dir").empty();
-    const std::string& address = settings.text("gateway.listen");
-    if (core.api_key.empty() && !core.uses_key_book && !address.starts_with("127.") &&
-        address != "::1") {
+    if (core.api_key.empty() && !core.uses_key_book) {
         return base::fail(base::ErrorKind::bad_input,
-                          "--listen " + address +
-                              " would serve strangers without a key. Name a folder for the key "
-                              "book (--state), set IDLEWATT_API_KEY, or listen on 127.0.0.1.");
+                          "without a key this gateway would serve anybody. Set IDLEWATT_API_KEY, "
+                          "or name a folder for the coordinator's keys (--state).");
     }
     core.cors_origins = settings.list("gateway.allow_origins");
     core.seed = random_seed();

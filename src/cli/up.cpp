@@ -68,9 +68,9 @@ ExitCode Up::run() {
 
 base::Result<void> Up::start_all() {
     for (const auto step :
-         {&Up::prepare_folder, &Up::lock_folder, &Up::choose_ports, &Up::prepare_keys,
-          &Up::fetch_engine, &Up::start_nats, &Up::start_coordinator, &Up::start_gateway,
-          &Up::provide_model, &Up::start_cars, &Up::wait_for_car}) {
+         {&Up::prepare_folder, &Up::choose_ports, &Up::prepare_keys, &Up::fetch_engine,
+          &Up::start_nats, &Up::start_coordinator, &Up::start_gateway, &Up::provide_model,
+          &Up::start_cars, &Up::wait_for_car}) {
         auto done = (this->*step)();
         if (!done)
             return done;

@@ -26,6 +26,7 @@
 #include "base/result.hpp"
 #include "cli/connection.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/files.hpp"
 #include "cli/fleet_keys.hpp"
 #include "cli/processes.hpp"
 #include "cli/supervisor.hpp"
@@ -70,7 +71,6 @@ private:
 
     [[nodiscard]] base::Result<void> start_all();
     [[nodiscard]] base::Result<void> prepare_folder();
-    [[nodiscard]] base::Result<void> lock_folder();
     [[nodiscard]] base::Result<void> choose_ports();
     [[nodiscard]] base::Result<void> prepare_keys();
     [[nodiscard]] base::Result<void> fetch_engine();
@@ -92,7 +92,7 @@ private:
     base::AsioLoop loop_;
     bool stop_asked_ = false;
     bool made_random_model_ = false;
-    int lock_ = -1;
+    FolderLock lock_;
     int nats_port_ = 0;
     std::string nats_url_;
     std::string api_key_;

@@ -6,7 +6,6 @@
 #include <optional>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,8 +57,6 @@ Up::~Up() {
     gateway_.reset();
     coordinator_.reset();
     nats_.reset();
-    if (lock_ >= 0)
-        close(lock_);
 }
 
 base::Result<void> Up::prepare_folder() {
@@ -69,6 +66,8 @@ base::Result<void> Up::prepare_folder() {
             return made;
     }
     options_.state_dir = std::filesystem::canonical(options_.state_dir);
+    if (auto own = lock_.take(options_.state_dir); !own)
+        return own;
     // Only after it is known to be ours: a folder of somebody else's must not change.
     for (const char* part : {"/keys", "/vehicles", "/gateway"})
         chmod((options_.state_dir + part).c_str(), 0700);
@@ -78,19 +77,6 @@ base::Result<void> Up::prepare_folder() {
             return write_file(options_.script_path, willing_cars);
     }
     options_.script_path = std::filesystem::absolute(options_.script_path);
-    return {};
-}
-
-base::Result<void> Up::lock_folder() {
-    const std::string path = options_.state_dir + "/lock";
-    lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock_ < 0)
-        return base::fail_errno("cannot open " + path);
-    if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-        return base::fail(base::ErrorKind::unavailable,
-                          "another `idlewatt up` runs in " + options_.state_dir +
-                              "; end it, or name another folder with --state");
-    }
     return {};
 }
 
