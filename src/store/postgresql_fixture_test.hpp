@@ -5,9 +5,9 @@
 #pragma once
 
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -95,22 +95,26 @@ private:
         }
     }
 
-    static std::string programs() {
+    std::string programs() {
         const std::string folder = asked_of_test_programs("postgresql");
         EXPECT_FALSE(folder.empty()) << "no PostgreSQL here; run tools/test-programs";
         return folder;
     }
 
-    static std::string asked_of_test_programs(const std::string& what) {
-        const std::string command =
-            std::string("'") + IDLEWATT_SOURCE_DIR + "/tools/test-programs' " + what;
-        FILE* const asked = ::popen(command.c_str(), "r");  // NOLINT(cert-env33-c)
-        if (asked == nullptr)
-            return {};
-        std::string line(4096, '\0');
-        line.resize(std::fread(line.data(), 1, line.size(), asked));
-        ::pclose(asked);
-        return line.substr(0, line.find('\n'));
+    std::string asked_of_test_programs(const std::string& what) {
+        base::SpawnOptions options;
+        options.argv = {std::string(IDLEWATT_SOURCE_DIR) + "/tools/test-programs", what};
+        options.output_file = folder_ + "/asked." + what;
+        std::filesystem::remove(options.output_file);
+        bool over = false;
+        const auto child = base::ChildProcess::spawn(loop_, options, [&](int) { over = true; });
+        EXPECT_TRUE(child) << child.error().message;
+        while (child && !over)
+            loop_.run_for(base::milliseconds(5));
+        std::ifstream answer(options.output_file);
+        std::string line;
+        std::getline(answer, line);
+        return line;
     }
 
     std::unique_ptr<base::ChildProcess> spawn(std::vector<std::string> command) {
