@@ -38,8 +38,8 @@ Objection read_logprobs(const RequestJson& document, ApiRequest& request) {
 // A known field that changes the meaning of the answer is never dropped silently.
 Objection check_unsupported(const RequestJson& document) {
     for (const char* name : {"audio", "web_search_options"}) {
-        const RequestJson* value = field(document, name);
-        if (value != nullptr && (!value->is_structured() || !value->empty()))
+        // Also when it is empty: {} switches the search on.
+        if (field(document, name) != nullptr)
             return unsupported(name, "'" + std::string(name) + "' is");
     }
     const RequestJson* store = field(document, "store");

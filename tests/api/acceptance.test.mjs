@@ -18,20 +18,6 @@ before(async () => {
 after(() => fleet?.stop());
 
 const question = [{ role: "user", content: "Why does my parked car compute?" }];
-const weather = {
-  type: "function",
-  function: {
-    name: "get_weather",
-    description: "The weather at a place",
-    parameters: {
-      type: "object",
-      properties: { city: { type: "string", maxLength: 12 }, days: { type: "integer", minimum: 1, maximum: 9 } },
-      required: ["city", "days"],
-      additionalProperties: false,
-    },
-  },
-};
-
 test("1 models.list() iterates", async () => {
   const models = [];
   for await (const model of openai.models.list()) models.push(validate("Model", model));
@@ -65,18 +51,6 @@ test("3 stream with include_usage: text and usage", async () => {
   assert.equal(usages.length, 1, "one chunk with usage, and it has no choices");
   assert.equal(usages[0][0], 0);
   assert.equal(usages[0][1].completion_tokens, 12);
-});
-
-test("4 stream().finalChatCompletion() with tools: calls merged", async () => {
-  const final = await openai.chat.completions
-    .stream({ messages: question, tools: [weather], tool_choice: "required", max_tokens: 200 })
-    .finalChatCompletion();
-  const [call] = final.choices[0].message.tool_calls;
-  assert.equal(final.choices[0].finish_reason, "tool_calls");
-  assert.equal(call.function.name, "get_weather");
-  const { city, days } = JSON.parse(call.function.arguments);
-  assert.equal(typeof city, "string");
-  assert.ok(Number.isInteger(days));
 });
 
 test("5 an error in the middle of a stream is an APIError with a code", async () => {
