@@ -211,7 +211,8 @@ TEST_F(LlamaServerSyntax, ThoughtsComeWholeBeforeTheTextAndNotTwice) {
 
 TEST_F(LlamaServerSyntax, AKillWhileItThinksOrCallsLeavesNothingHalfSaid) {
     Answer thinking;
-    ask(thinking, request(R"("reasoning_effort":"high","logit_bias":{})", 1));
+    // Long enough to be caught.
+    ask(thinking, request(R"("reasoning_effort":"high","logit_bias":{},"ignore_eos":true)", 1));
     fixture.run_until([] { return false; }, base::milliseconds(60));
     start_anew();
     ASSERT_TRUE(run_until([&] { return thinking.end.has_value(); }));

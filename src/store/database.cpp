@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "store/database.hpp"
 
+#include <string>
 #include <utility>
 
 #include "store/database_records.hpp"
@@ -9,6 +10,13 @@
 #include "store/schema.hpp"
 
 namespace idlewatt::store {
+
+namespace {
+
+// Any number that no other program takes in the same database: "iw".
+constexpr int making_tables_lock = 0x6977;
+
+}  // namespace
 
 Database::Database(std::unique_ptr<soci::session> session, std::string name)
     : name_(std::move(name)), session_(std::move(session)) {}
@@ -36,13 +44,20 @@ base::Result<std::unique_ptr<Database>> Database::open(std::unique_ptr<soci::ses
 
 void Database::make_tables() {
     soci::session& sql = *session_;
-    sql << "CREATE TABLE IF NOT EXISTS idlewatt_schema (version INTEGER NOT NULL)";
+    const char* const make =
+        "CREATE TABLE IF NOT EXISTS idlewatt_schema (version INTEGER NOT NULL)";
+    const bool postgresql = sql.get_backend_name() == "postgresql";
+    if (!postgresql)
+        sql << make;
     soci::transaction transaction(sql);
-    // Of two processes with a new database one waits for the other here.
-    if (sql.get_backend_name() == "postgresql")
-        sql << "LOCK TABLE idlewatt_schema IN EXCLUSIVE MODE";
-    else
+    // Of two processes with a new database one waits for the other here. PostgreSQL's IF NOT EXISTS
+    // alone fails when both make the table in the same moment.
+    if (postgresql) {
+        sql << "SELECT pg_advisory_xact_lock(" + std::to_string(making_tables_lock) + ")";
+        sql << make;
+    } else {
         sql << "UPDATE idlewatt_schema SET version = version";
+    }
     int rows = 0;
     int version = 0;
     sql << "SELECT COUNT(*) FROM idlewatt_schema", soci::into(rows);
