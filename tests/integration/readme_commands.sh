@@ -6,9 +6,10 @@
 # the tree that was built. What differs from typing: a command with --keep goes to the background
 # until the end, the port is a free one, `make demo` without arguments ends after some seconds, and
 # `make test` is left out, since it is what runs this.
-#   readme_commands.sh SOURCE_DIR
+#   readme_commands.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
 source_dir=$1
+build_dir=$2
 
 # One that nobody listens on now.
 free_port() {
@@ -30,6 +31,9 @@ trap end EXIT
 
 # A folder of its own, so that what the commands write does not stay in the tree.
 ln -s "$source_dir"/* "$work"/
+rm -f "$work/build"
+mkdir "$work/build"
+ln -s "$build_dir" "$work/build/release"
 cd "$work"
 
 wait_until_all_work() {
