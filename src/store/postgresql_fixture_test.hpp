@@ -118,12 +118,12 @@ private:
     }
 
     std::unique_ptr<base::ChildProcess> spawn(std::vector<std::string> command) {
-        // PostgreSQL refuses to run as root: in a namespace of its own it is somebody else.
+        // PostgreSQL refuses to run as root: in a namespace of its own it is nobody.
         std::vector<std::string> around = {
             "env", "LD_LIBRARY_PATH=" + asked_of_test_programs("libraries")};
         if (::geteuid() == 0)
             around.insert(around.end(),
-                          {"unshare", "--user", "--map-user=1000", "--map-group=1000"});
+                          {"unshare", "--user", "--map-user=65534", "--map-group=65534"});
         around.insert(around.end(), {"setpriv", "--pdeathsig=QUIT", "--"});
         command.insert(command.begin(), around.begin(), around.end());
         base::SpawnOptions options;
