@@ -4,7 +4,7 @@
 #
 # Runs the commands of README.md as a reader would type them, one after the other in one shell, on
 # the tree that was built. What differs from typing: a command with --keep goes to the background
-# until the end, the port is a free one, `make demo` without arguments ends after some seconds, and
+# until the end, the port is a free one, a demo plays its day in some seconds, and
 # `make test` is left out, since it is what runs this.
 #   readme_commands.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
@@ -57,6 +57,7 @@ run() {
     "make demo") command='make demo DEMO_ARGS="--seconds 5"' ;;
     esac
     command=${command//8080/$port}
+    command=${command//--seconds 40/--seconds 10}
     echo "\$ $command"
     if [[ $command == *--keep* ]]; then
         eval "$command &"
