@@ -122,6 +122,14 @@ std::string Subjects::demand(const core::GatewayId& gateway) const {
     return of_gateway(cell, token(gateway.value), "demand");
 }
 
+std::string Subjects::batch(const core::GatewayId& gateway) const {
+    return of_gateway(cell, token(gateway.value), "batch");
+}
+
+std::string Subjects::batch_result(const core::GatewayId& gateway) const {
+    return of_gateway(cell, token(gateway.value), "batch_result");
+}
+
 std::string Subjects::coordinator_keys() const {
     return of_coordinator(cell, "keys");
 }
@@ -158,6 +166,14 @@ std::string Subjects::all_demands() const {
     return of_gateway(cell, "*", "demand");
 }
 
+std::string Subjects::all_batch_asks() const {
+    return of_gateway(cell, "*", "batch");
+}
+
+std::string Subjects::all_batch_results() const {
+    return of_gateway(cell, "*", "batch_result");
+}
+
 std::string Subjects::all_in(const core::VehicleId& vehicle, core::Incarnation incarnation) const {
     return of_vehicle(cell, token(vehicle.value), "in." + std::to_string(incarnation.value) + ".*");
 }
@@ -183,6 +199,8 @@ std::vector<std::string> Subjects::gateway_may_publish(const core::GatewayId& ga
             of_vehicle(cell, "*", "order.signal"),
             deliveries(gateway),
             demand(gateway),
+            batch(gateway),
+            batch_result(gateway),
             coordinator_keys(),
             coordinator_totals()};
 }
@@ -231,7 +249,9 @@ std::optional<core::GatewayId> parse_gateway(std::string_view subject) {
     const std::optional<Tokens> tokens = split(subject, "g");
     if (!tokens || tokens->count != 5)
         return std::nullopt;
-    if (tokens->text[4] != "deliveries" && tokens->text[4] != "demand")
+    constexpr std::array<std::string_view, 4> kinds{"deliveries", "demand", "batch",
+                                                    "batch_result"};
+    if (std::ranges::find(kinds, tokens->text[4]) == kinds.end())
         return std::nullopt;
     return core::GatewayId(std::string(tokens->text[3]));
 }

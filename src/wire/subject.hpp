@@ -14,6 +14,8 @@
 //   iw.<cell>.v.<vehicle>.order.assignment                         coordinator ▶ car: ask now
 //   iw.<cell>.g.<gateway>.deliveries                               gateway ▶ coordinator (request)
 //   iw.<cell>.g.<gateway>.demand                                   gateway ▶ coordinator
+//   iw.<cell>.g.<gateway>.batch                                    gateway ▶ coordinator (request)
+//   iw.<cell>.g.<gateway>.batch_result                             gateway ▶ coordinator (request)
 //   iw.<cell>.coordinator.keys                                     gateway ▶ coordinator (request)
 //   iw.<cell>.coordinator.changed                                  coordinator ▶ gateways: ask now
 //   iw.<cell>.coordinator.totals                                   anyone ▶ coordinator (request)
@@ -44,6 +46,8 @@ struct Subjects {
     [[nodiscard]] std::string assignment_order(const core::VehicleId& vehicle) const;
     [[nodiscard]] std::string deliveries(const core::GatewayId& gateway) const;
     [[nodiscard]] std::string demand(const core::GatewayId& gateway) const;
+    [[nodiscard]] std::string batch(const core::GatewayId& gateway) const;
+    [[nodiscard]] std::string batch_result(const core::GatewayId& gateway) const;
     [[nodiscard]] std::string coordinator_keys() const;
     [[nodiscard]] std::string coordinator_changed() const;
     [[nodiscard]] std::string coordinator_totals() const;
@@ -55,6 +59,8 @@ struct Subjects {
     [[nodiscard]] std::string all_renewals() const;
     [[nodiscard]] std::string all_deliveries() const;
     [[nodiscard]] std::string all_demands() const;
+    [[nodiscard]] std::string all_batch_asks() const;
+    [[nodiscard]] std::string all_batch_results() const;
     [[nodiscard]] std::string all_in(const core::VehicleId& vehicle,
                                      core::Incarnation incarnation) const;
     [[nodiscard]] std::string all_out(const core::GatewayId& gateway) const;
@@ -84,7 +90,7 @@ struct OutAddress {
 [[nodiscard]] std::optional<core::AttemptId> parse_in(std::string_view subject);
 // The vehicle of an announce, receipts, assignment or renew subject.
 [[nodiscard]] std::optional<core::VehicleId> parse_vehicle(std::string_view subject);
-// The gateway of a deliveries or demand subject.
+// The gateway of a deliveries, demand, batch or batch_result subject.
 [[nodiscard]] std::optional<core::GatewayId> parse_gateway(std::string_view subject);
 
 }  // namespace idlewatt::wire

@@ -33,6 +33,10 @@ TEST(Subject, Texts) {
     EXPECT_EQ(subjects.assignment_order(car), "iw.west.v.car-1.order.assignment");
     EXPECT_EQ(subjects.deliveries(gateway), "iw.west.g.gw.deliveries");
     EXPECT_EQ(subjects.demand(gateway), "iw.west.g.gw.demand");
+    EXPECT_EQ(subjects.batch(gateway), "iw.west.g.gw.batch");
+    EXPECT_EQ(subjects.batch_result(gateway), "iw.west.g.gw.batch_result");
+    EXPECT_EQ(subjects.all_batch_asks(), "iw.west.g.*.batch");
+    EXPECT_EQ(subjects.all_batch_results(), "iw.west.g.*.batch_result");
     EXPECT_EQ(subjects.all_assignments(), "iw.west.v.*.assignment");
     EXPECT_EQ(subjects.all_renewals(), "iw.west.v.*.renew");
     EXPECT_EQ(subjects.all_deliveries(), "iw.west.g.*.deliveries");
@@ -52,6 +56,8 @@ TEST(Subject, ParsesWhatItMade) {
     EXPECT_EQ(parse_vehicle(subjects.renew(car)), car);
     EXPECT_EQ(parse_gateway(subjects.deliveries(gateway)), gateway);
     EXPECT_EQ(parse_gateway(subjects.demand(gateway)), gateway);
+    EXPECT_EQ(parse_gateway(subjects.batch(gateway)), gateway);
+    EXPECT_EQ(parse_gateway(subjects.batch_result(gateway)), gateway);
 }
 
 TEST(Subject, RefusesWhatIsNone) {
@@ -129,7 +135,8 @@ TEST(Subject, ACarMayDoWhatItHasToAndNoMore) {
     for (const std::string& subject :
          {subjects.announce(other), subjects.renew(other), subjects.in(other, run, attempt),
           subjects.out(other, gateway, run, attempt), subjects.assignment_order(other),
-          subjects.deliveries(gateway), subjects.demand(gateway), subjects.coordinator_keys(),
+          subjects.deliveries(gateway), subjects.demand(gateway), subjects.batch(gateway),
+          subjects.batch_result(gateway), subjects.coordinator_keys(),
           subjects.coordinator_changed(), subjects.coordinator_totals(),
           "_INBOX_" + bus_name(gateway) + ".x.1", std::string("$SYS.REQ.CLAIMS.UPDATE")}) {
         EXPECT_FALSE(any_matches(publish, subject)) << subject;
@@ -144,7 +151,8 @@ TEST(Subject, AGatewayMayDoWhatItHasToAndNoMore) {
     const core::Incarnation run(7);
     for (const std::string& subject :
          {subjects.in(car, run, attempt), subjects.signal_order(car), subjects.deliveries(gateway),
-          subjects.demand(gateway), subjects.coordinator_keys(), subjects.coordinator_totals()}) {
+          subjects.demand(gateway), subjects.batch(gateway), subjects.batch_result(gateway),
+          subjects.coordinator_keys(), subjects.coordinator_totals()}) {
         EXPECT_TRUE(any_matches(publish, subject)) << subject;
         EXPECT_FALSE(any_matches(subscribe, subject)) << subject;
     }
@@ -160,7 +168,8 @@ TEST(Subject, AGatewayMayDoWhatItHasToAndNoMore) {
     for (const std::string& subject :
          {subjects.out(car, other, run, attempt), subjects.receipts(car), subjects.assignment(car),
           subjects.renew(car), subjects.assignment_order(car), subjects.deliveries(other),
-          subjects.demand(other), std::string("_INBOX_gw.x.1"), std::string("_INBOX_car-1.x.1")}) {
+          subjects.demand(other), subjects.batch(other), subjects.batch_result(other),
+          std::string("_INBOX_gw.x.1"), std::string("_INBOX_car-1.x.1")}) {
         EXPECT_FALSE(any_matches(publish, subject)) << subject;
         EXPECT_FALSE(any_matches(subscribe, subject)) << subject;
     }
