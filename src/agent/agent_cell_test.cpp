@@ -5,23 +5,14 @@
 #include <gtest/gtest.h>
 
 #include "agent/agent_core.hpp"
+#include "agent/effects_test.hpp"
 
 namespace idlewatt::agent {
 namespace {
 
 using core::SignalId;
 
-template <class T>
-std::vector<T> all(const Effects& effects) {
-    std::vector<T> found;
-    for (const Effect& effect : effects) {
-        if (const auto* one = std::get_if<T>(&effect))
-            found.push_back(*one);
-    }
-    return found;
-}
-
-core::OwnerSettings settings() {
+core::OwnerSettings willing_owner() {
     core::OwnerSettings settings;
     settings.consent = true;
     settings.reentry_delay = base::seconds(1);
@@ -122,7 +113,7 @@ protected:
     double occupied = 0;
     std::uint64_t version = 0;
     Effects everything;
-    CoreConfig config{core::VehicleId("car"), core::Incarnation(1), "", settings()};
+    CoreConfig config{core::VehicleId("car"), core::Incarnation(1), "", willing_owner()};
     AgentCore core{config, now};
 };
 

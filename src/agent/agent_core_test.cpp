@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/effects_test.hpp"
+
 namespace idlewatt::agent {
 namespace {
 
@@ -18,26 +20,6 @@ core::OwnerSettings settings() {
     settings.reentry_delay = base::seconds(1);
     settings.drain_dwell = base::seconds(1);
     return settings;
-}
-
-template <class T>
-std::vector<T> all(const Effects& effects) {
-    std::vector<T> found;
-    for (const Effect& effect : effects) {
-        if (const auto* one = std::get_if<T>(&effect))
-            found.push_back(*one);
-    }
-    return found;
-}
-
-template <class T>
-std::vector<T> said(const Effects& effects) {
-    std::vector<T> found;
-    for (const Say& say : all<Say>(effects)) {
-        if (const auto* one = std::get_if<T>(&say.message))
-            found.push_back(*one);
-    }
-    return found;
 }
 
 // The numbered messages of one kind.

@@ -20,6 +20,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "base/assert.hpp"
+#include "base/descriptor.hpp"
 
 namespace idlewatt::base {
 
@@ -49,25 +50,6 @@ struct Image {
     int report = -1;  // closed by a successful exec; else gets errno
     pid_t parent = 0;
     bool dies_with_parent = true;
-};
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd = -1) : fd_(fd) {}
-    ~Descriptor() { reset(); }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-
-    [[nodiscard]] int get() const { return fd_; }
-    void reset(int fd = -1) {
-        if (fd_ >= 0)
-            ::close(fd_);
-        fd_ = fd;
-    }
-    [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
 };
 
 Result<std::string> find_program(const std::string& name) {

@@ -14,13 +14,13 @@
 namespace idlewatt::base {
 namespace {
 
-constexpr Duration patience = seconds(20);
+constexpr Duration loop_patience = seconds(20);
 
 struct RealRunner {
     AsioLoop loop;
     template <class Condition>
     bool run_until(const Condition& condition) {
-        const Instant end = loop.now() + patience;
+        const Instant end = loop.now() + loop_patience;
         while (!condition() && loop.now() < end)
             loop.run_for(milliseconds(1));
         return condition();
@@ -31,7 +31,7 @@ struct SimulatedRunner {
     SimulatedLoop loop;
     template <class Condition>
     bool run_until(const Condition& condition) {
-        return loop.run_while_not(condition, patience);
+        return loop.run_while_not(condition, loop_patience);
     }
 };
 

@@ -13,9 +13,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/descriptor.hpp"
 #include "base/log.hpp"
 #include "blobs/blob_index.hpp"
-#include "blobs/descriptor.hpp"
 #include "blobs/part_writer.hpp"
 #include "blobs/worker.hpp"
 #include "core/model.hpp"
@@ -26,7 +26,7 @@ namespace {
 
 base::Result<std::string> read_part(const std::string& path, std::uint64_t offset,
                                     std::size_t count) {
-    const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    const base::Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (fd.get() < 0 && errno == ENOENT)
         return base::fail(base::ErrorKind::not_found, "blobs " + path + ": not there any more");
     if (fd.get() < 0)
@@ -88,7 +88,7 @@ private:
 
     base::Loop& loop_;
     std::string folder_;
-    Descriptor lock_;
+    base::Descriptor lock_;
     BlobIndex index_;
     std::size_t unwritten_bytes_ = 0;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
@@ -102,7 +102,7 @@ base::Result<void> FolderBlobs::open() {
     if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST)
         return base::fail_errno("blobs " + folder_ + ": cannot make the folder");
     const std::string lock = folder_ + "/lock";
-    lock_ = Descriptor(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    lock_ = base::Descriptor(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (lock_.get() < 0)
         return base::fail_errno("blobs " + lock + ": cannot open");
     if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {

@@ -16,7 +16,7 @@ namespace idlewatt::blobs {
 
 namespace {
 
-constexpr std::size_t slice_bytes = 1024 * 1024;
+constexpr std::size_t hashed_slice_bytes = 1024 * 1024;
 
 // A full disk is told from a broken one: the first can be waited for.
 tl::unexpected<base::Error> fail_write(const std::string& what) {
@@ -30,7 +30,7 @@ tl::unexpected<base::Error> fail_write(const std::string& what) {
 }  // namespace
 
 base::Result<void> sync_folder(const std::string& folder) {
-    const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const base::Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd.get() < 0 || ::fsync(fd.get()) != 0)
         return base::fail_errno("blobs " + folder + ": cannot sync the folder");
     return {};
@@ -50,7 +50,8 @@ base::Result<PartWriter::Part*> PartWriter::open(const std::string& sha256) {
         return &known->second;
     const std::string path = part_path(sha256);
     Part part;
-    part.file = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    part.file =
+        base::Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (part.file.get() < 0)
         return fail_write("blobs " + path + ": cannot open");
     if (auto read = hash_what_is_there(part, path); !read)
@@ -61,7 +62,7 @@ base::Result<PartWriter::Part*> PartWriter::open(const std::string& sha256) {
 }
 
 base::Result<void> PartWriter::hash_what_is_there(Part& part, const std::string& path) {
-    std::string slice(slice_bytes, '\0');
+    std::string slice(hashed_slice_bytes, '\0');
     for (;;) {
         if (stopped_)
             return base::fail(base::ErrorKind::unavailable, "the store of blobs is closing");

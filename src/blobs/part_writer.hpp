@@ -14,9 +14,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.hpp"
 #include "base/result.hpp"
 #include "blobs/blobs.hpp"
-#include "blobs/descriptor.hpp"
 #include "blobs/sha256.hpp"
 
 namespace idlewatt::blobs {
@@ -40,7 +40,7 @@ public:
 
 private:
     struct Part {
-        Descriptor file;
+        base::Descriptor file;
         std::uint64_t bytes = 0;
         Sha256 hash;
     };

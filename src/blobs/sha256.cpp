@@ -14,7 +14,7 @@ namespace idlewatt::blobs {
 
 namespace {
 
-constexpr std::size_t slice_bytes = 1024 * 1024;
+constexpr std::size_t file_slice_bytes = 1024 * 1024;
 
 }  // namespace
 
@@ -65,7 +65,7 @@ base::Result<FileDigest> sha256_of_file(const std::string& path,
         return base::fail_errno("cannot open " + path);
     Sha256 hash;
     FileDigest made;
-    std::string slice(slice_bytes, '\0');
+    std::string slice(file_slice_bytes, '\0');
     while (file) {
         file.read(slice.data(), static_cast<std::streamsize>(slice.size()));
         const auto count = static_cast<std::size_t>(file.gcount());

@@ -22,7 +22,7 @@
 namespace idlewatt::cli {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 class AdminCommands : public testing::Test {
 protected:

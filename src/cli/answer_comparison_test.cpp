@@ -15,7 +15,7 @@
 namespace idlewatt::cli {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 using engine::TapDirection;
 using engine::TapFrame;
 

@@ -10,7 +10,7 @@ namespace idlewatt::cli {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr std::string_view id_prefix = "chatcmpl-";
 

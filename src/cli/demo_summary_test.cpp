@@ -8,7 +8,7 @@
 namespace idlewatt::cli {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 TEST(Quantile, IsAlwaysAMeasuredValue) {
     EXPECT_EQ(quantile({}, 0.5), 0.0);

@@ -23,7 +23,7 @@ namespace {
 using Status = Finding::Status;
 
 constexpr base::Duration probe_max = base::seconds(3);
-constexpr base::Duration program_max = base::seconds(10);
+constexpr base::Duration openssl_max = base::seconds(10);
 
 Finding reach(const config::Settings& settings, Party party) {
     const std::string who(name(party));
@@ -74,7 +74,7 @@ Finding certificate_of(const config::Setting& setting, const std::string& path) 
     const std::string key(setting.key);
     const auto ran =
         run_program({"openssl", "x509", "-noout", "-enddate", "-checkend", "1209600", "-in", path},
-                    program_max);
+                    openssl_max);
     if (!ran)
         return {key, Status::notice, "the age of " + path + " was not looked at",
                 "apt-get install openssl"};

@@ -14,7 +14,7 @@ namespace idlewatt::cli {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 // What went to and fro on one connection for one attempt.
 struct Wire {

@@ -41,14 +41,14 @@ std::string prompt_from(base::Prng& prng) {
     return prompt + ". (" + std::to_string(prng.below(100'000)) + ")";
 }
 
-struct Question {
+struct Prompt {
     std::string prompt;
     std::string body;
     bool streamed = false;
 };
 
-Question question_from(base::Prng& prng, const TrafficOptions& options) {
-    Question question;
+Prompt question_from(base::Prng& prng, const TrafficOptions& options) {
+    Prompt question;
     question.prompt = prompt_from(prng);
     question.streamed = prng.chance(options.streamed_share);
     const std::uint32_t span = options.max_tokens_max - options.max_tokens_min + 1;
@@ -130,7 +130,7 @@ void Traffic::Implementation::ask(std::size_t number) {
     if (stopping)
         return;
     Client& client = clients[number];
-    Question question = question_from(client.prng, options);
+    Prompt question = question_from(client.prng, options);
     client.reader = {};
     client.retry_after = {};
     client.record = {};
@@ -146,6 +146,7 @@ void Traffic::Implementation::ask(std::size_t number) {
     call.method = "POST";
     call.headers = request_headers(options.connection);
     call.headers["content-type"] = "application/json";
+    call.ca_file = options.connection.ca_file;
     call.body = std::move(question.body);
     http::CallHandler handler;
     handler.on_head = [this, number](int status, const http::Headers& headers) {

@@ -13,7 +13,7 @@
 namespace idlewatt::cli {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 std::string event(const std::string& id, const Json& delta, const Json& finish) {
     const Json json = {{"id", id}, {"choices", {{{"delta", delta}, {"finish_reason", finish}}}}};

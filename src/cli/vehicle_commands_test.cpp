@@ -14,7 +14,7 @@
 namespace idlewatt::cli {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 wire::VehicleRow row(const std::string& id, core::Reason reason) {
     wire::VehicleRow row;

@@ -8,7 +8,7 @@ namespace idlewatt::coordinator {
 namespace {
 
 const core::VehicleId car("car-1");
-constexpr base::Instant start{1'000'000'000'000};
+constexpr base::Instant core_start{1'000'000'000'000};
 
 Incoming receipt(const std::string& id, const core::VehicleId& vehicle = car) {
     Incoming incoming;
@@ -40,7 +40,7 @@ protected:
         load(std::move(vehicles));
     }
 
-    base::Instant now = start;
+    base::Instant now = core_start;
     CoordinatorCore core;
 };
 

@@ -9,7 +9,7 @@
 namespace idlewatt::coordinator {
 namespace {
 
-constexpr base::Instant start{1'000'000'000'000};
+constexpr base::Instant first_minute{1'000'000'000'000};
 
 core::Model model(const std::string& name, std::uint32_t replicas_min = 1) {
     core::Model made;
@@ -41,7 +41,7 @@ protected:
     }
 
     Placer placer;
-    base::Instant now = start;
+    base::Instant now = first_minute;
     std::set<core::VehicleId> resting;
 };
 

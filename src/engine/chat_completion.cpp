@@ -34,7 +34,7 @@ void read_usage(const Json& usage, ChatEvent& event) {
     event.tokens_evaluated = count_of(member(usage, "prompt_tokens"));
 }
 
-ChatEvent read_event(const Json& json) {
+ChatEvent read_chat_event(const Json& json) {
     ChatEvent event;
     read_timings(member(json, "timings"), event);
     read_usage(member(json, "usage"), event);
@@ -103,7 +103,7 @@ base::Result<std::optional<std::variant<ChatEvent, EngineError>>> ChatEvents::ne
     if (!json.is_object()) {
         return base::fail(base::ErrorKind::bad_input, "the engine sent an event that is no JSON");
     }
-    return Event(read_event(json));
+    return Event(read_chat_event(json));
 }
 
 void CallBook::take(const CallPart& part) {

@@ -19,7 +19,7 @@ void append(Json& list, const Input& part) {
         list.push_back(id);
 }
 
-CompletionEvent read_event(const Json& json) {
+CompletionEvent read_completion_event(const Json& json) {
     CompletionEvent event;
     if (const Json& tokens = member(json, "tokens"); tokens.is_array()) {
         for (const Json& token : tokens) {
@@ -133,7 +133,7 @@ CompletionEvents::next() {
     if (!json.is_object()) {
         return base::fail(base::ErrorKind::bad_input, "the engine sent an event that is no JSON");
     }
-    return Event(read_event(json));
+    return Event(read_completion_event(json));
 }
 
 }  // namespace idlewatt::engine

@@ -8,48 +8,12 @@
 
 #include <gtest/gtest.h>
 
-#include "base/simulated_loop.hpp"
-#include "engine/llama_server_fixture_test.hpp"
-#include "engine/memory_engine.hpp"
+#include "engine/engine_subject_test.hpp"
 
 namespace idlewatt::engine {
 namespace {
 
-constexpr base::Duration patience = base::seconds(60);
 constexpr std::uint32_t slots = 2;
-
-// An engine and the means to let time pass.
-class Subject {
-public:
-    virtual ~Subject() = default;
-    virtual Engine& engine() = 0;
-    virtual bool run_until(const std::function<bool()>& condition, base::Duration limit) = 0;
-};
-
-class MemorySubject final : public Subject {
-public:
-    Engine& engine() override { return engine_; }
-    bool run_until(const std::function<bool()>& condition, base::Duration limit) override {
-        return loop_.run_while_not(condition, limit);
-    }
-
-private:
-    base::SimulatedLoop loop_;
-    MemoryEngine engine_{loop_, {}};
-};
-
-class LlamaServerSubject final : public Subject {
-public:
-    Engine& engine() override { return *fixture_.engine; }
-    bool run_until(const std::function<bool()>& condition, base::Duration limit) override {
-        return fixture_.run_until(condition, limit);
-    }
-
-private:
-    LlamaServerFixture fixture_;
-};
-
-using MakeSubject = std::function<std::unique_ptr<Subject>()>;
 
 class EngineConformance : public ::testing::TestWithParam<MakeSubject> {
 protected:
@@ -64,7 +28,7 @@ protected:
         return statuses.empty() ? Condition::idle : statuses.back().condition;
     }
     bool wait_for(Condition wanted) {
-        return subject->run_until([&] { return condition() == wanted; }, patience);
+        return subject->run_until([&] { return condition() == wanted; }, subject_patience);
     }
     void start() {
         subject->engine().start();
@@ -75,7 +39,7 @@ protected:
             {greedy_request(max_tokens), std::move(resume), "conformance"}, answer.handler());
     }
     bool finish(const Answer& answer) {
-        return subject->run_until([&] { return answer.end.has_value(); }, patience);
+        return subject->run_until([&] { return answer.end.has_value(); }, subject_patience);
     }
     void pass(base::Duration time) {
         subject->run_until([] { return false; }, time);
@@ -145,7 +109,7 @@ TEST_P(EngineConformance, ACancelledStreamIsSilentAndFreesItsSlot) {
     Answer cancelled[slots];
     for (Answer& answer : cancelled) {
         const StreamId id = ask(answer, 2000);
-        ASSERT_TRUE(subject->run_until([&] { return !answer.pieces.empty(); }, patience));
+        ASSERT_TRUE(subject->run_until([&] { return !answer.pieces.empty(); }, subject_patience));
         subject->engine().cancel(id);
         subject->engine().cancel(id);  // no effect
     }
@@ -170,7 +134,7 @@ TEST_P(EngineConformance, APausedStreamDeliversNothingAndLosesNothing) {
     ASSERT_TRUE(finish(reference));
     Answer answer;
     const StreamId id = ask(answer, 60);
-    ASSERT_TRUE(subject->run_until([&] { return answer.pieces.size() >= 3; }, patience));
+    ASSERT_TRUE(subject->run_until([&] { return answer.pieces.size() >= 3; }, subject_patience));
     subject->engine().set_paused(id, true);
     const std::size_t said = answer.pieces.size();
     pass(base::milliseconds(300));
@@ -199,12 +163,12 @@ TEST_P(EngineConformance, KillEndsStreamsAndItCanStartAgain) {
     start();
     Answer answer;
     ask(answer, 2000);
-    ASSERT_TRUE(subject->run_until([&] { return !answer.pieces.empty(); }, patience));
+    ASSERT_TRUE(subject->run_until([&] { return !answer.pieces.empty(); }, subject_patience));
     const std::size_t said = answer.pieces.size();
     bool gone = false;
     subject->engine().kill([&] { gone = true; });
     EXPECT_FALSE(gone);
-    ASSERT_TRUE(subject->run_until([&] { return gone; }, patience));
+    ASSERT_TRUE(subject->run_until([&] { return gone; }, subject_patience));
     ASSERT_TRUE(finish(answer));
     EXPECT_EQ(answer.end->kind, StreamEnd::Kind::engine_failed);
     EXPECT_EQ(answer.pieces.size(), said);
@@ -219,13 +183,13 @@ TEST_P(EngineConformance, KillEndsStreamsAndItCanStartAgain) {
 TEST_P(EngineConformance, KillWhileItStartsAndWhenNothingRuns) {
     int gone = 0;
     subject->engine().kill([&] { ++gone; });
-    ASSERT_TRUE(subject->run_until([&] { return gone == 1; }, patience));
+    ASSERT_TRUE(subject->run_until([&] { return gone == 1; }, subject_patience));
     for (int i = 0; i < 5; ++i) {
         subject->engine().start();
         pass(base::milliseconds(i * 10));
         subject->engine().kill([&] { ++gone; });
         subject->engine().kill([&] { ++gone; });
-        ASSERT_TRUE(subject->run_until([&] { return gone == 3 + 2 * i; }, patience));
+        ASSERT_TRUE(subject->run_until([&] { return gone == 3 + 2 * i; }, subject_patience));
     }
     start();
 }

@@ -10,15 +10,11 @@
 
 #include <gtest/gtest.h>
 
-#include "base/simulated_loop.hpp"
 #include "engine/engine_json.hpp"
-#include "engine/llama_server_fixture_test.hpp"
-#include "engine/memory_engine.hpp"
+#include "engine/engine_subject_test.hpp"
 
 namespace idlewatt::engine {
 namespace {
-
-constexpr base::Duration patience = base::seconds(60);
 
 std::vector<float> floats_of(const core::Embedding& vector) {
     std::vector<float> values(vector.values.size() / sizeof(float));
@@ -26,30 +22,7 @@ std::vector<float> floats_of(const core::Embedding& vector) {
     return values;
 }
 
-struct Subject {
-    virtual ~Subject() = default;
-    virtual Engine& engine() = 0;
-    virtual bool run_until(const std::function<bool()>& condition) = 0;
-};
-
-struct MemorySubject final : Subject {
-    Engine& engine() override { return twin; }
-    bool run_until(const std::function<bool()>& condition) override {
-        return loop.run_while_not(condition, patience);
-    }
-    base::SimulatedLoop loop;
-    MemoryEngine twin{loop, {}};
-};
-
-struct LlamaServerSubject final : Subject {
-    Engine& engine() override { return *fixture.engine; }
-    bool run_until(const std::function<bool()>& condition) override {
-        return fixture.run_until(condition, patience);
-    }
-    LlamaServerFixture fixture;
-};
-
-class EngineTasks : public ::testing::TestWithParam<std::function<std::unique_ptr<Subject>()>> {
+class EngineTasks : public ::testing::TestWithParam<MakeSubject> {
 protected:
     std::unique_ptr<Subject> subject = GetParam()();
     Status status;

@@ -15,7 +15,7 @@ constexpr std::uint64_t tensor_name_bytes_max = 256;
 constexpr std::uint32_t dimensions_max = 8;
 constexpr std::uint32_t version_min = 2;  // version 1 had 32-bit lengths
 constexpr std::uint32_t version_max = 3;
-constexpr std::uint32_t type_array = 9;
+constexpr std::uint32_t type_list = 9;
 
 // Of the scalar types 0..12; 0 for those that have no fixed size or do not exist.
 std::uint64_t bytes_of(std::uint32_t type) {
@@ -28,7 +28,7 @@ bool skip_value(GgufReader& reader, std::uint32_t type) {
         reader.skip(reader.u64());
         return reader.good();
     }
-    if (type != type_array) {
+    if (type != type_list) {
         reader.skip(bytes_of(type));
         return bytes_of(type) != 0 && reader.good();
     }
@@ -122,9 +122,11 @@ base::Result<void> walk_gguf(const std::string& path, const GgufVisitor& visitor
     for (std::uint64_t i = 0; i < entries; ++i) {
         const std::string key = reader.text(key_bytes_max);
         const std::uint32_t type = reader.u32();
-        const bool read = reader.good() && visitor.on_entry(key, type, reader);
-        if (!reader.good() || (!read && !skip_value(reader, type)))
+        const GgufStep step = reader.good() ? visitor.on_entry(key, type, reader) : GgufStep::skip;
+        if (!reader.good() || (step == GgufStep::skip && !skip_value(reader, type)))
             return damaged("has a damaged header");
+        if (step == GgufStep::stop)
+            return {};
     }
     for (std::uint64_t i = 0; visitor.on_tensor && i < tensors; ++i) {
         const auto values = read_tensor(reader);

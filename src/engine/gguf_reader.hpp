@@ -40,9 +40,11 @@ private:
 inline constexpr std::uint32_t gguf_type_u32 = 4;
 inline constexpr std::uint32_t gguf_type_string = 8;
 
+// What a visitor did with an entry's value: left it, read it, or wants no more of the file.
+enum class GgufStep { skip, read, stop };
+
 struct GgufVisitor {
-    // Returns whether it has read the value; else the value is skipped.
-    std::function<bool(const std::string& key, std::uint32_t type, GgufReader&)> on_entry;
+    std::function<GgufStep(const std::string& key, std::uint32_t type, GgufReader&)> on_entry;
     // For each tensor, with the product of its dimensions; empty: the walk ends after the entries.
     std::function<void(std::uint64_t values)> on_tensor{};
 };

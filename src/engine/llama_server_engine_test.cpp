@@ -36,7 +36,7 @@
 namespace idlewatt::engine {
 namespace {
 
-constexpr base::Duration patience = base::seconds(60);
+constexpr base::Duration engine_patience = base::seconds(60);
 
 std::string read_file(const std::string& path) {
     std::ifstream file(path);
@@ -76,7 +76,7 @@ protected:
         return run_until([&] { return condition() == wanted; });
     }
     bool run_until(const std::function<bool()>& holds) {
-        return fixture->run_until(holds, patience);
+        return fixture->run_until(holds, engine_patience);
     }
     void launch() {
         fixture->engine->on_status([this](const Status& status) { statuses.push_back(status); });

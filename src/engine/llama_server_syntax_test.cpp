@@ -19,7 +19,7 @@
 namespace idlewatt::engine {
 namespace {
 
-constexpr base::Duration patience = base::seconds(60);
+constexpr base::Duration syntax_patience = base::seconds(60);
 
 // Cuts in each test; the long run sets more.
 int rounds() {
@@ -67,7 +67,9 @@ protected:
         ASSERT_TRUE(run_until([&] { return gone; }));
         start();
     }
-    bool run_until(const std::function<bool()>& done) { return fixture.run_until(done, patience); }
+    bool run_until(const std::function<bool()>& done) {
+        return fixture.run_until(done, syntax_patience);
+    }
 
     StreamId ask(Answer& answer, const std::string& json, core::ResumePoint resume = {}) {
         return fixture.engine->generate({json, std::move(resume), "syntax"}, answer.handler());

@@ -15,7 +15,7 @@ namespace {
 
 const std::string request = R"({"messages":[{"role":"user","content":"hi"}],"max_tokens":60})";
 
-struct Answer {
+struct TwinAnswer {
     std::vector<core::Piece> pieces;
     std::optional<StreamEnd> end;
     core::ResumePoint resume;
@@ -42,7 +42,8 @@ protected:
         loop.run_for(base::seconds(1));
     }
 
-    StreamId ask(Answer& answer, const std::string& json = request, core::ResumePoint resume = {}) {
+    StreamId ask(TwinAnswer& answer, const std::string& json = request,
+                 core::ResumePoint resume = {}) {
         answer.resume = resume;
         StreamHandler handler;
         handler.on_piece = [&answer](core::Piece piece) {
@@ -56,7 +57,7 @@ protected:
         };
         return engine->generate({json, std::move(resume), "label"}, std::move(handler));
     }
-    bool finish(const Answer& answer) {
+    bool finish(const TwinAnswer& answer) {
         return loop.run_while_not([&] { return answer.end.has_value(); }, base::minutes(10));
     }
 };
@@ -64,7 +65,7 @@ protected:
 TEST_F(MemoryEngineTest, SaysItsAnswerAndNothingElse) {
     start();
     EXPECT_EQ(conditions, (std::vector{Condition::starting, Condition::ready}));
-    Answer answer;
+    TwinAnswer answer;
     ask(answer);
     EXPECT_TRUE(answer.pieces.empty());
     ASSERT_TRUE(finish(answer));
@@ -77,7 +78,7 @@ TEST_F(MemoryEngineTest, SaysItsAnswerAndNothingElse) {
 
 TEST_F(MemoryEngineTest, AnAnswerWithoutLimitStopsByItself) {
     start();
-    Answer answer;
+    TwinAnswer answer;
     ask(answer, R"({"messages":[]})");
     ASSERT_TRUE(finish(answer));
     EXPECT_EQ(answer.text(), memory_answer(R"({"messages":[]})"));
@@ -87,13 +88,13 @@ TEST_F(MemoryEngineTest, AnAnswerWithoutLimitStopsByItself) {
 
 TEST_F(MemoryEngineTest, AResumedAnswerGoesOnFromEveryPiece) {
     start();
-    Answer whole;
+    TwinAnswer whole;
     ask(whole);
     ASSERT_TRUE(finish(whole));
     core::ResumePoint resume;
     std::string said;
     for (const core::Piece& piece : whole.pieces) {
-        Answer rest;
+        TwinAnswer rest;
         ask(rest, request, resume);
         ASSERT_TRUE(finish(rest));
         EXPECT_EQ(said + rest.text(), whole.text());
@@ -107,7 +108,7 @@ TEST_F(MemoryEngineTest, AnAnswerResumedFromTheWrongPlaceIsNotTheRightOne) {
     start();
     core::ResumePoint wrong;
     wrong.append({memory_token_id(request, 1)}, memory_token_text(request, 1), 1);
-    Answer rest;
+    TwinAnswer rest;
     ask(rest, request, wrong);
     ASSERT_TRUE(finish(rest));
     EXPECT_FALSE(memory_answer(request).ends_with(rest.text()));
@@ -115,10 +116,10 @@ TEST_F(MemoryEngineTest, AnAnswerResumedFromTheWrongPlaceIsNotTheRightOne) {
 
 TEST_F(MemoryEngineTest, ResumedAtItsEndItFinishesAtOnce) {
     start();
-    Answer whole;
+    TwinAnswer whole;
     ask(whole);
     ASSERT_TRUE(finish(whole));
-    Answer rest;
+    TwinAnswer rest;
     ask(rest, request, whole.resume);
     ASSERT_TRUE(finish(rest));
     EXPECT_TRUE(rest.pieces.empty());
@@ -128,7 +129,7 @@ TEST_F(MemoryEngineTest, ResumedAtItsEndItFinishesAtOnce) {
 
 TEST_F(MemoryEngineTest, ACrashEndsStreamsAndItComesBack) {
     start();
-    Answer answer;
+    TwinAnswer answer;
     ask(answer);
     loop.run_for(base::milliseconds(200));
     EXPECT_FALSE(answer.pieces.empty());
@@ -144,7 +145,7 @@ TEST_F(MemoryEngineTest, ACrashEndsStreamsAndItComesBack) {
 
 TEST_F(MemoryEngineTest, AStallIsSilenceThenAHang) {
     start();
-    Answer answer;
+    TwinAnswer answer;
     ask(answer);
     loop.run_for(base::milliseconds(200));
     const std::size_t before = answer.pieces.size();
@@ -165,17 +166,17 @@ TEST_F(MemoryEngineTest, AStallIsSilenceThenAHang) {
 TEST_F(MemoryEngineTest, ItLiesAndRefusesWhenTold) {
     start();
     engine->set_lying(true);
-    Answer lie;
+    TwinAnswer lie;
     ask(lie);
     ASSERT_TRUE(finish(lie));
     EXPECT_NE(lie.text(), memory_answer(request));
     engine->reject_next({400, "no"});
-    Answer refused;
+    TwinAnswer refused;
     ask(refused);
     ASSERT_TRUE(finish(refused));
     EXPECT_EQ(refused.end->kind, StreamEnd::Kind::rejected);
     EXPECT_EQ(refused.end->rejected.message, "no");
-    Answer garbage;
+    TwinAnswer garbage;
     ask(garbage, "[1");
     ASSERT_TRUE(finish(garbage));
     EXPECT_EQ(garbage.end->kind, StreamEnd::Kind::rejected);
@@ -183,9 +184,9 @@ TEST_F(MemoryEngineTest, ItLiesAndRefusesWhenTold) {
 
 TEST_F(MemoryEngineTest, StreamsBeyondTheSlotsWait) {
     start();
-    Answer first;
-    Answer second;
-    Answer third;
+    TwinAnswer first;
+    TwinAnswer second;
+    TwinAnswer third;
     const StreamId one = ask(first);
     ask(second);
     ask(third);
@@ -203,7 +204,7 @@ TEST_F(MemoryEngineTest, StreamsBeyondTheSlotsWait) {
 
 TEST_F(MemoryEngineTest, APausedStreamLosesNothing) {
     start();
-    Answer answer;
+    TwinAnswer answer;
     const StreamId id = ask(answer);
     loop.run_for(base::milliseconds(200));
     engine->set_paused(id, true);
@@ -217,7 +218,7 @@ TEST_F(MemoryEngineTest, APausedStreamLosesNothing) {
 
 TEST_F(MemoryEngineTest, KillEndsEverythingAndSaysWhenItIsGone) {
     start();
-    Answer answer;
+    TwinAnswer answer;
     ask(answer);
     loop.run_for(base::milliseconds(200));
     const std::size_t said = answer.pieces.size();
@@ -237,7 +238,7 @@ TEST_F(MemoryEngineTest, KillEndsEverythingAndSaysWhenItIsGone) {
 
 TEST_F(MemoryEngineTest, ARequestWhenNotReadyFails) {
     engine = std::make_unique<MemoryEngine>(loop, options);
-    Answer answer;
+    TwinAnswer answer;
     ask(answer);
     ASSERT_TRUE(finish(answer));
     EXPECT_EQ(answer.end->kind, StreamEnd::Kind::engine_failed);
@@ -245,7 +246,7 @@ TEST_F(MemoryEngineTest, ARequestWhenNotReadyFails) {
 
 TEST_F(MemoryEngineTest, ADestroyedEngineSaysNothingMore) {
     start();
-    Answer answer;
+    TwinAnswer answer;
     ask(answer);
     engine->crash();
     engine.reset();
@@ -259,7 +260,7 @@ TEST_F(MemoryEngineTest, SurvivesRandomTreatment) {
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
         base::Prng prng(seed);
         start();
-        std::vector<std::unique_ptr<Answer>> answers;
+        std::vector<std::unique_ptr<TwinAnswer>> answers;
         std::vector<StreamId> ids;
         std::vector<bool> cancelled;
         for (int step = 0; step < 200; ++step) {
@@ -290,7 +291,7 @@ TEST_F(MemoryEngineTest, SurvivesRandomTreatment) {
                     }
                     break;
                 default:
-                    answers.push_back(std::make_unique<Answer>());
+                    answers.push_back(std::make_unique<TwinAnswer>());
                     ids.push_back(ask(*answers.back()));
                     cancelled.push_back(false);
             }

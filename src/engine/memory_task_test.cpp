@@ -16,7 +16,7 @@
 namespace idlewatt::engine {
 namespace {
 
-struct Answer {
+struct TaskAnswer {
     std::vector<core::Piece> pieces;
     std::vector<core::Embedding> vectors;
     std::optional<StreamEnd> end;
@@ -38,7 +38,7 @@ protected:
         engine.start();
         loop.run_for(base::seconds(1));
     }
-    StreamId start(Answer& answer, const std::string& json, core::Task task,
+    StreamId start(TaskAnswer& answer, const std::string& json, core::Task task,
                    core::ResumePoint resume = {}) {
         StreamHandler handler;
         handler.on_piece = [&answer](core::Piece piece) {
@@ -50,9 +50,9 @@ protected:
         handler.on_end = [&answer](StreamEnd end) { answer.end = std::move(end); };
         return engine.generate({json, std::move(resume), "", task}, std::move(handler));
     }
-    Answer ask(const std::string& json, core::ResumePoint resume = {},
-               core::Task task = core::Task::chat) {
-        Answer answer;
+    TaskAnswer ask(const std::string& json, core::ResumePoint resume = {},
+                   core::Task task = core::Task::chat) {
+        TaskAnswer answer;
         start(answer, json, task, std::move(resume));
         EXPECT_TRUE(loop.run_while_not([&] { return answer.end.has_value(); }, base::minutes(10)));
         return answer;
@@ -97,7 +97,7 @@ TEST_F(MemoryTask, AFormGoesOnFromEveryPiece) {
             R"("response_format":{"type":"json_schema","json_schema":{"schema":{"type":"object",)"
             R"("properties":{"a":{"type":"string"},"b":{"type":"number"}}}}})",
             seed);
-        const Answer whole = ask(json);
+        const TaskAnswer whole = ask(json);
         EXPECT_TRUE(Json::accept(whole.text())) << whole.text();
         EXPECT_EQ(whole.text(), memory_answer(json));
         EXPECT_EQ(whole.end->finished.reason, core::FinishReason::stop);
@@ -109,7 +109,8 @@ TEST_F(MemoryTask, AFormGoesOnFromEveryPiece) {
             EXPECT_EQ(said + ask(json, resume).text(), whole.text());
         }
     }
-    const Answer cut = ask(chat(R"("response_format":{"type":"json_object"},"max_tokens":2)", 1));
+    const TaskAnswer cut =
+        ask(chat(R"("response_format":{"type":"json_object"},"max_tokens":2)", 1));
     EXPECT_EQ(cut.end->finished.reason, core::FinishReason::length);
     EXPECT_FALSE(Json::accept(cut.text()));
 }
@@ -119,7 +120,7 @@ TEST_F(MemoryTask, CallsAreWholeAndLast) {
     int with_text = 0;
     for (int seed = 0; seed < 40; ++seed) {
         const std::string json = chat(tools, seed);
-        const Answer whole = ask(json);
+        const TaskAnswer whole = ask(json);
         EXPECT_EQ(whole.end->finished.reason, core::FinishReason::tool_calls);
         for (std::size_t i = 0; i + 1 < whole.pieces.size(); ++i)
             EXPECT_TRUE(whole.pieces[i].tool_calls.empty());
@@ -132,7 +133,7 @@ TEST_F(MemoryTask, CallsAreWholeAndLast) {
         core::ResumePoint resume;
         std::string said;
         for (const core::Piece& piece : whole.pieces) {
-            const Answer rest = ask(json, resume);
+            const TaskAnswer rest = ask(json, resume);
             EXPECT_EQ(said + rest.text(), whole.text());
             EXPECT_EQ(rest.pieces.back().tool_calls, calls);
             resume.append(piece.ids, piece.text, piece.token_count);
@@ -147,20 +148,20 @@ TEST_F(MemoryTask, CallsAreWholeAndLast) {
 TEST_F(MemoryTask, CallsOnlyWhereTheyAreAllowed) {
     EXPECT_EQ(ask(chat(tools + R"(,"tool_choice":"none","max_tokens":5)", 1)).end->finished.reason,
               core::FinishReason::length);
-    const Answer named =
+    const TaskAnswer named =
         ask(chat(tools + R"(,"tool_choice":{"type":"function","function":{"name":"leave"}})", 1));
     EXPECT_EQ(named.pieces.back().tool_calls.at(0).name, "leave");
     EXPECT_TRUE(named.text().empty());
     EXPECT_EQ(ask(chat(tools + R"(,"tool_choice":{"function":{"name":"x"}})", 1)).end->kind,
               StreamEnd::Kind::rejected);
-    const Answer result =
+    const TaskAnswer result =
         ask(R"({"messages":[{"role":"tool","content":"2"}],"max_tokens":4,)" + tools + "}");
     EXPECT_EQ(result.end->finished.reason, core::FinishReason::length);
 }
 
 TEST_F(MemoryTask, ThoughtsComeWholeBeforeTheText) {
     const std::string json = chat(R"("reasoning_effort":"low","max_tokens":60)", 3);
-    const Answer whole = ask(json);
+    const TaskAnswer whole = ask(json);
     ASSERT_FALSE(whole.pieces[0].reasoning.empty());
     EXPECT_TRUE(whole.pieces[0].text.empty());
     EXPECT_EQ(whole.end->finished.generated_tokens, 60U);
@@ -170,7 +171,7 @@ TEST_F(MemoryTask, ThoughtsComeWholeBeforeTheText) {
         resume.append(piece.ids, piece.text, piece.token_count);
         resume.reasoning += piece.reasoning;
         said += piece.text;
-        const Answer rest = ask(json, resume);
+        const TaskAnswer rest = ask(json, resume);
         EXPECT_EQ(said + rest.text(), whole.text());
         for (const core::Piece& later : rest.pieces)
             EXPECT_TRUE(later.reasoning.empty());
@@ -185,7 +186,7 @@ TEST_F(MemoryTask, ThoughtsComeWholeBeforeTheText) {
 
 TEST_F(MemoryTask, VectorsStallCrashAndLieLikeAnswers) {
     const std::string json = R"({"input":["a","b","a",[1,2]]})";
-    const Answer right = ask(json, {}, core::Task::embedding);
+    const TaskAnswer right = ask(json, {}, core::Task::embedding);
     ASSERT_EQ(right.vectors.size(), 4U);
     EXPECT_EQ(right.vectors[0].values, right.vectors[2].values);
     EXPECT_NE(right.vectors[0].values, right.vectors[1].values);
@@ -193,7 +194,7 @@ TEST_F(MemoryTask, VectorsStallCrashAndLieLikeAnswers) {
     engine.set_lying(true);
     EXPECT_NE(ask(json, {}, core::Task::embedding).vectors[0].values, right.vectors[0].values);
     engine.set_lying(false);
-    Answer crashed;
+    TaskAnswer crashed;
     start(crashed, json, core::Task::embedding);
     loop.run_while_not([&] { return !crashed.vectors.empty(); }, base::seconds(10));
     engine.crash();

@@ -39,23 +39,23 @@ base::Result<ModelHeader> read_model_header(const std::string& path) {
         if (is_text && (key == "general.name" || key == "general.architecture")) {
             std::string& place = key == "general.name" ? header.name : header.architecture;
             place = plain(reader.text(model_word_bytes_max));
-            return true;
+            return GgufStep::read;
         }
         if (type != gguf_type_u32)
-            return false;
+            return GgufStep::skip;
         if (key == "general.file_type") {
             const std::uint32_t number = reader.u32();
             const auto* found =
                 std::ranges::find(file_types, number, &decltype(file_types)::value_type::first);
             if (found != file_types.end())
                 header.quantization = found->second;
-            return true;
+            return GgufStep::read;
         }
         if (key == header.architecture + ".context_length") {
             header.context_tokens = reader.u32();
-            return true;
+            return GgufStep::read;
         }
-        return false;
+        return GgufStep::skip;
     };
     visitor.on_tensor = [&](std::uint64_t values) {
         if (__builtin_add_overflow(header.parameters, values, &header.parameters))

@@ -22,7 +22,7 @@ constexpr std::size_t body_part_bytes = 64 * 1024;
 
 enum class Answer { none, streaming, stream_ended, whole, broken };
 
-struct Exchange {
+struct MemoryExchange {
     std::shared_ptr<const ClientHandler> client;  // null: hung up
     bool head_request = false;
     bool with_handler = false;  // on_request was called
@@ -47,14 +47,14 @@ struct Exchange {
 struct MemoryServer::Implementation : std::enable_shared_from_this<Implementation> {
     explicit Implementation(base::Loop& l) : loop(l) {}
 
-    Exchange* find(RequestId id) {
+    MemoryExchange* find(RequestId id) {
         const auto found = exchanges.find(id);
         return found == exchanges.end() ? nullptr : &found->second;
     }
 
     // The exchange as the handler may still act on it.
-    Exchange* answerable(RequestId id, Answer expected) {
-        Exchange* exchange = find(id);
+    MemoryExchange* answerable(RequestId id, Answer expected) {
+        MemoryExchange* exchange = find(id);
         return exchange != nullptr && exchange->with_handler && exchange->answer == expected
                    ? exchange
                    : nullptr;
@@ -68,14 +68,14 @@ struct MemoryServer::Implementation : std::enable_shared_from_this<Implementatio
         });
     }
 
-    void post_delivery(RequestId id, Exchange& exchange) {
+    void post_delivery(RequestId id, MemoryExchange& exchange) {
         if (exchange.client && exchange.reading && !exchange.delivery_posted) {
             exchange.delivery_posted = true;
             post(id, &Implementation::deliver);
         }
     }
 
-    void post_upload(RequestId id, Exchange& exchange) {
+    void post_upload(RequestId id, MemoryExchange& exchange) {
         if (exchange.uploading && !exchange.upload_posted &&
             exchange.unconsumed_bytes < body_window_bytes) {
             exchange.upload_posted = true;
@@ -83,12 +83,12 @@ struct MemoryServer::Implementation : std::enable_shared_from_this<Implementatio
         }
     }
 
-    void answer_whole(RequestId id, Exchange& exchange, Response response) {
+    void answer_whole(RequestId id, MemoryExchange& exchange, Response response) {
         exchange.answer = Answer::whole;
         start(id, exchange, std::move(response));
     }
 
-    void start(RequestId id, Exchange& exchange, Response response) {
+    void start(RequestId id, MemoryExchange& exchange, Response response) {
         exchange.uploading = false;
         exchange.upload = {};
         if (!exchange.head_request) {
@@ -102,19 +102,19 @@ struct MemoryServer::Implementation : std::enable_shared_from_this<Implementatio
     void upload(RequestId id);
     void deliver(RequestId id);
     // The next part of the file, if there is one. False: the file has become shorter.
-    static bool read_file(Exchange& exchange);
+    static bool read_file(MemoryExchange& exchange);
     void report_written(RequestId id);
     void report_gone(RequestId id);
 
     base::Loop& loop;
     std::shared_ptr<const Handler> handler;
-    std::map<RequestId, Exchange> exchanges;
+    std::map<RequestId, MemoryExchange> exchanges;
     std::uint64_t next_id = 1;
     base::Prng prng{1};  // of request ids
 };
 
 void MemoryServer::Implementation::arrive(RequestId id, Request request) {
-    Exchange* exchange = find(id);
+    MemoryExchange* exchange = find(id);
     if (exchange == nullptr) {
         return;
     }
@@ -146,7 +146,7 @@ void MemoryServer::Implementation::arrive(RequestId id, Request request) {
 
 // One part a task, so that others have their turn.
 void MemoryServer::Implementation::upload(RequestId id) {
-    Exchange* exchange = find(id);
+    MemoryExchange* exchange = find(id);
     if (exchange == nullptr || !exchange->client) {
         return;
     }
@@ -182,7 +182,7 @@ void MemoryServer::Implementation::upload(RequestId id) {
 // Every callback may hang up, stop reading or destroy the server: look again after each.
 void MemoryServer::Implementation::deliver(RequestId id) {
     const auto self = shared_from_this();
-    Exchange* exchange = find(id);
+    MemoryExchange* exchange = find(id);
     if (exchange == nullptr || !exchange->client) {
         return;
     }
@@ -227,7 +227,7 @@ void MemoryServer::Implementation::deliver(RequestId id) {
     }
 }
 
-bool MemoryServer::Implementation::read_file(Exchange& exchange) {
+bool MemoryServer::Implementation::read_file(MemoryExchange& exchange) {
     FilePart& part = exchange.file;
     const auto count =
         static_cast<std::size_t>(std::min<std::uint64_t>(part.bytes, file_part_bytes));
@@ -243,7 +243,7 @@ bool MemoryServer::Implementation::read_file(Exchange& exchange) {
 }
 
 void MemoryServer::Implementation::report_written(RequestId id) {
-    Exchange* exchange = find(id);
+    MemoryExchange* exchange = find(id);
     if (!exchange->waiting.empty() || exchange->written_bytes == exchange->given_bytes ||
         exchange->answer == Answer::broken) {
         return;
@@ -286,7 +286,7 @@ RequestId MemoryServer::send(std::string method, std::string target, Headers hea
     request.headers = std::move(headers);
     request.body = std::move(body);
     const RequestId id = request.id;
-    Exchange& exchange = impl_->exchanges[id];
+    MemoryExchange& exchange = impl_->exchanges[id];
     exchange.client = std::make_shared<const ClientHandler>(std::move(handler));
     exchange.head_request = request.method == "HEAD";
     auto shared = std::make_shared<Request>(std::move(request));
@@ -299,7 +299,7 @@ RequestId MemoryServer::send(std::string method, std::string target, Headers hea
 }
 
 void MemoryServer::hang_up(RequestId request) {
-    Exchange* exchange = impl_->find(request);
+    MemoryExchange* exchange = impl_->find(request);
     if (exchange == nullptr || !exchange->client) {
         return;
     }
@@ -317,7 +317,7 @@ void MemoryServer::hang_up(RequestId request) {
 }
 
 void MemoryServer::set_reading(RequestId request, bool reading) {
-    if (Exchange* exchange = impl_->find(request)) {
+    if (MemoryExchange* exchange = impl_->find(request)) {
         exchange->reading = reading;
         impl_->post_delivery(request, *exchange);
     }
@@ -328,7 +328,7 @@ void MemoryServer::set_handler(Handler handler) {
 }
 
 void MemoryServer::respond(RequestId request, Response response) {
-    Exchange* exchange = impl_->answerable(request, Answer::none);
+    MemoryExchange* exchange = impl_->answerable(request, Answer::none);
     if (exchange == nullptr) {
         return;
     }
@@ -342,7 +342,7 @@ void MemoryServer::respond(RequestId request, Response response) {
 void MemoryServer::respond_file(RequestId request, Response head, FilePart part) {
     IDLEWATT_ASSERT(part.file != nullptr && part.offset <= part.file->bytes() &&
                     part.bytes <= part.file->bytes() - part.offset);
-    Exchange* exchange = impl_->answerable(request, Answer::none);
+    MemoryExchange* exchange = impl_->answerable(request, Answer::none);
     if (exchange == nullptr) {
         return;
     }
@@ -359,7 +359,7 @@ void MemoryServer::respond_file(RequestId request, Response head, FilePart part)
 }
 
 void MemoryServer::consume_body(RequestId request, std::size_t bytes) {
-    Exchange* exchange = impl_->find(request);
+    MemoryExchange* exchange = impl_->find(request);
     if (exchange == nullptr || !exchange->with_handler) {
         return;
     }
@@ -368,7 +368,7 @@ void MemoryServer::consume_body(RequestId request, std::size_t bytes) {
 }
 
 void MemoryServer::begin(RequestId request, Response response) {
-    if (Exchange* exchange = impl_->answerable(request, Answer::none)) {
+    if (MemoryExchange* exchange = impl_->answerable(request, Answer::none)) {
         exchange->answer = Answer::streaming;
         exchange->given_bytes = response.body.size();
         impl_->start(request, *exchange, std::move(response));
@@ -376,7 +376,7 @@ void MemoryServer::begin(RequestId request, Response response) {
 }
 
 void MemoryServer::write(RequestId request, std::string bytes) {
-    Exchange* exchange = impl_->answerable(request, Answer::streaming);
+    MemoryExchange* exchange = impl_->answerable(request, Answer::streaming);
     if (exchange == nullptr || !exchange->client) {
         return;
     }
@@ -388,14 +388,14 @@ void MemoryServer::write(RequestId request, std::string bytes) {
 }
 
 void MemoryServer::end(RequestId request) {
-    if (Exchange* exchange = impl_->answerable(request, Answer::streaming)) {
+    if (MemoryExchange* exchange = impl_->answerable(request, Answer::streaming)) {
         exchange->answer = Answer::stream_ended;
         impl_->post_delivery(request, *exchange);
     }
 }
 
 void MemoryServer::abort(RequestId request) {  // tidy: allow(exit) a member of that name
-    Exchange* exchange = impl_->find(request);
+    MemoryExchange* exchange = impl_->find(request);
     if (exchange == nullptr || !exchange->with_handler || exchange->answer == Answer::whole ||
         exchange->answer == Answer::stream_ended) {
         return;

@@ -11,7 +11,7 @@
 namespace idlewatt::identity {
 namespace {
 
-constexpr base::WallTime now{1'790'000'000'000'000};
+constexpr base::WallTime issued_at{1'790'000'000'000'000};
 
 std::string from_base64url(std::string_view text) {
     constexpr std::string_view alphabet =
@@ -117,8 +117,8 @@ TEST(Jwt, claims_say_what_was_asked_and_are_signed_by_the_issuer) {
     const KeyPair account = KeyPair::for_test(KeyKind::account, 1);
     const KeyPair user = KeyPair::for_test(KeyKind::user, 1);
     const Permissions permissions{{"iw.c1.v.car1.out.>"}, {"_INBOX_car1.>"}};
-    const Jwt jwt = parse(mint_user_jwt(account, user.public_key(), "car\"1", permissions, now,
-                                        now + base::minutes(60)));
+    const Jwt jwt = parse(mint_user_jwt(account, user.public_key(), "car\"1", permissions,
+                                        issued_at, issued_at + base::minutes(60)));
     EXPECT_EQ(jwt.header.dump(), R"({"alg":"ed25519-nkey","typ":"JWT"})");
     EXPECT_TRUE(verify(account.public_key(), jwt.signed_part, jwt.signature));
     EXPECT_EQ(jwt.claims["name"], "car\"1");
@@ -130,14 +130,15 @@ TEST(Jwt, claims_say_what_was_asked_and_are_signed_by_the_issuer) {
     EXPECT_EQ(jwt.claims["nats"]["sub"]["allow"][0], "_INBOX_car1.>");
     EXPECT_EQ(jwt.claims["nats"]["resp"]["max"], replies_per_request_max);
 
-    const Jwt free = parse(mint_user_jwt(account, user.public_key(), "g", {}, now, std::nullopt));
+    const Jwt free =
+        parse(mint_user_jwt(account, user.public_key(), "g", {}, issued_at, std::nullopt));
     EXPECT_FALSE(free.claims.contains("exp"));
     EXPECT_FALSE(free.claims["nats"].contains("resp"));
 }
 
 TEST(Jwt, a_name_that_is_not_utf8_does_not_throw) {
     const KeyPair key = KeyPair::for_test(KeyKind::operator_key, 1);
-    EXPECT_NO_THROW((void)mint_operator_jwt(key, "\xff\xfe", "", now));
+    EXPECT_NO_THROW((void)mint_operator_jwt(key, "\xff\xfe", "", issued_at));
 }
 
 TEST(Credentials, give_their_key_back) {

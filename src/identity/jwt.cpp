@@ -14,24 +14,24 @@ namespace idlewatt::identity {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using SignedJson = nlohmann::ordered_json;
 
 constexpr int jwt_version = 2;
 constexpr int no_limit = -1;
 
 // Whatever came in as a name must not make a claim that throws.
-std::string dumped(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string dumped(const SignedJson& json) {
+    return json.dump(-1, ' ', false, SignedJson::error_handler_t::replace);
 }
 
 // The id is the hash of the claims, as NATS's own tools make it; no server checks it.
-std::string claim_id(const Json& claims) {
+std::string claim_id(const SignedJson& claims) {
     return base::to_base64url(sha256(dumped(claims)));
 }
 
 std::string mint(const KeyPair& issuer, std::string_view subject, std::string_view name,
-                 base::WallTime now, std::optional<base::WallTime> expires, Json nats) {
-    Json claims;
+                 base::WallTime now, std::optional<base::WallTime> expires, SignedJson nats) {
+    SignedJson claims;
     claims["iat"] = now.us / 1'000'000;
     claims["iss"] = issuer.public_key();
     claims["name"] = name;
@@ -46,17 +46,17 @@ std::string mint(const KeyPair& issuer, std::string_view subject, std::string_vi
     return text + '.' + base::to_base64url(issuer.sign(text));
 }
 
-Json allow_list(const std::vector<std::string>& subjects) {
+SignedJson allow_list(const std::vector<std::string>& subjects) {
     if (subjects.empty())
-        return Json::object();
-    return Json{{"allow", subjects}};
+        return SignedJson::object();
+    return SignedJson{{"allow", subjects}};
 }
 
 }  // namespace
 
 std::string mint_operator_jwt(const KeyPair& operator_key, std::string_view name,
                               std::string_view system_account, base::WallTime now) {
-    Json nats = {{"type", "operator"}};
+    SignedJson nats = {{"type", "operator"}};
     if (!system_account.empty())
         nats["system_account"] = system_account;
     return mint(operator_key, operator_key.public_key(), name, now, std::nullopt, std::move(nats));
@@ -66,12 +66,12 @@ std::string mint_account_jwt(const KeyPair& operator_key, std::string_view accou
                              std::string_view name, base::WallTime now,
                              const Revocations& revocations) {
     // A limit that is missing means zero.
-    Json limits;
+    SignedJson limits;
     for (const char* limit : {"subs", "data", "payload", "imports", "exports", "conn", "leaf"}) {
         limits[limit] = no_limit;
     }
     limits["wildcards"] = true;
-    Json nats = {{"type", "account"}, {"limits", std::move(limits)}};
+    SignedJson nats = {{"type", "account"}, {"limits", std::move(limits)}};
     for (const auto& [user, time] : revocations)
         nats["revocations"][user] = time.us / 1'000'000;
     return mint(operator_key, account_public_key, name, now, std::nullopt, std::move(nats));
@@ -80,7 +80,8 @@ std::string mint_account_jwt(const KeyPair& operator_key, std::string_view accou
 std::string mint_user_jwt(const KeyPair& account_key, std::string_view user_public_key,
                           std::string_view name, const Permissions& permissions, base::WallTime now,
                           std::optional<base::WallTime> expires, std::string_view tag) {
-    Json nats = {{"type", "user"}, {"subs", no_limit}, {"data", no_limit}, {"payload", no_limit}};
+    SignedJson nats = {
+        {"type", "user"}, {"subs", no_limit}, {"data", no_limit}, {"payload", no_limit}};
     nats["pub"] = allow_list(permissions.publish_allow);
     nats["sub"] = allow_list(permissions.subscribe_allow);
     if (!permissions.publish_allow.empty()) {
@@ -88,7 +89,7 @@ std::string mint_user_jwt(const KeyPair& account_key, std::string_view user_publ
         nats["resp"] = {{"max", replies_per_request_max}, {"ttl", reply_allowed.ns}};
     }
     if (!tag.empty())
-        nats["tags"] = Json::array({tag});
+        nats["tags"] = SignedJson::array({tag});
     return mint(account_key, user_public_key, name, now, expires, std::move(nats));
 }
 

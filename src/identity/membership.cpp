@@ -17,9 +17,9 @@ namespace {
 // "eyJ") is none under a membership.
 constexpr std::string_view mark = "iwm1";
 constexpr std::size_t parts = 5;
-constexpr std::int64_t us_per_second = 1'000'000;
+constexpr std::int64_t micros_per_second = 1'000'000;
 
-constexpr std::int64_t expires_s_max = INT64_MAX / us_per_second;
+constexpr std::int64_t expires_s_max = INT64_MAX / micros_per_second;
 
 static_assert(mark.size() + 2 * core::id_bytes_max + 20 + 86 + parts <= core::membership_bytes_max);
 
@@ -35,7 +35,7 @@ std::string mint_membership(const KeyPair& account, const Membership& membership
     IDLEWATT_ASSERT(core::is_id(membership.vehicle.value) && core::is_id(membership.fleet));
     std::string text(mark);
     text.append(".").append(membership.vehicle.value).append(".").append(membership.fleet);
-    text.append(".").append(std::to_string(membership.expires_at.us / us_per_second));
+    text.append(".").append(std::to_string(membership.expires_at.us / micros_per_second));
     const std::string signature = base::to_base64url(account.sign(text));
     return text + '.' + signature;
 }
@@ -69,7 +69,7 @@ base::Result<Membership> verify_membership(std::string_view text,
                           "the membership is not signed by this cell's account");
     }
     Membership membership{core::VehicleId(std::string(part[1])), std::string(part[2]),
-                          base::WallTime{expires_s * us_per_second}};
+                          base::WallTime{expires_s * micros_per_second}};
     if (membership.expires_at <= now) {
         return base::fail(base::ErrorKind::denied,
                           "the membership has expired; the car gets another when it renews");

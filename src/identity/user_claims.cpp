@@ -14,7 +14,7 @@ namespace idlewatt::identity {
 
 namespace {
 
-using Json = nlohmann::json;
+using ClaimsJson = nlohmann::json;
 
 constexpr std::int64_t us_per_second = 1'000'000;
 constexpr std::int64_t seconds_max = INT64_MAX / us_per_second;
@@ -24,19 +24,19 @@ tl::unexpected<base::Error> malformed(const char* what) {
                                                       what + "; enrol again to get one");
 }
 
-Json member(const Json& object, const char* key) {
+ClaimsJson member(const ClaimsJson& object, const char* key) {
     const auto found = object.is_object() ? object.find(key) : object.end();
-    return found == object.end() ? Json() : *found;
+    return found == object.end() ? ClaimsJson() : *found;
 }
 
-std::string text(const Json& object, const char* key) {
-    const Json found = member(object, key);
+std::string text(const ClaimsJson& object, const char* key) {
+    const ClaimsJson found = member(object, key);
     return found.is_string() ? found.get<std::string>() : std::string();
 }
 
 // nullopt: missing, or no point in time.
-std::optional<base::WallTime> time(const Json& object, const char* key) {
-    const Json found = member(object, key);
+std::optional<base::WallTime> time(const ClaimsJson& object, const char* key) {
+    const ClaimsJson found = member(object, key);
     if (!found.is_number_integer())
         return std::nullopt;
     if (found.is_number_unsigned() &&
@@ -48,9 +48,10 @@ std::optional<base::WallTime> time(const Json& object, const char* key) {
     return base::WallTime{seconds * us_per_second};
 }
 
-Json decoded(std::string_view base64url) {
+ClaimsJson decoded(std::string_view base64url) {
     const auto bytes = base::from_base64url(base64url);
-    return bytes ? Json::parse(*bytes, nullptr, false) : Json(Json::value_t::discarded);
+    return bytes ? ClaimsJson::parse(*bytes, nullptr, false)
+                 : ClaimsJson(ClaimsJson::value_t::discarded);
 }
 
 // Cars' names are ids; gateways' names have a capital, so that no car can have the same.
@@ -62,8 +63,8 @@ bool is_name(std::string_view name) {
            });
 }
 
-base::Result<UserClaims> read(const Json& claims) {
-    const Json nats = member(claims, "nats");
+base::Result<UserClaims> read(const ClaimsJson& claims) {
+    const ClaimsJson nats = member(claims, "nats");
     if (text(nats, "type") != "user")
         return malformed("it is not of type user");
     UserClaims user;
@@ -80,12 +81,12 @@ base::Result<UserClaims> read(const Json& claims) {
     user.expires_at = time(claims, "exp");
     if (!user.expires_at && !member(claims, "exp").is_null())
         return malformed("its expiry is not a time");
-    const Json tags = member(nats, "tags");
+    const ClaimsJson tags = member(nats, "tags");
     if (!tags.is_null() && !tags.is_array())
         return malformed("its tags are not a list");
     if (tags.size() > user_tags_max)
         return malformed("it has too many tags");
-    for (const Json& tag : tags) {
+    for (const ClaimsJson& tag : tags) {
         if (!tag.is_string())
             return malformed("a tag is not text");
         user.tags.push_back(tag.get<std::string>());
@@ -114,8 +115,8 @@ base::Result<UserClaims> verify_user_jwt(std::string_view jwt, std::string_view 
         return base::fail(base::ErrorKind::denied,
                           "the JWT is not signed by this cell's account; enrol with this cell");
     }
-    const Json header = decoded(jwt.substr(0, first));
-    const Json claims = decoded(jwt.substr(first + 1, second - first - 1));
+    const ClaimsJson header = decoded(jwt.substr(0, first));
+    const ClaimsJson claims = decoded(jwt.substr(first + 1, second - first - 1));
     if (header.is_discarded() || claims.is_discarded())
         return malformed("it is not JSON");
     if (text(header, "alg") != "ed25519-nkey" || text(claims, "iss") != account_public_key)

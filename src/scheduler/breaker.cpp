@@ -9,7 +9,7 @@ namespace idlewatt::scheduler {
 namespace {
 
 // Entries that are looked at for being forgotten whenever one is added.
-constexpr int swept_at_once = 2;
+constexpr int cars_swept_at_once = 2;
 
 bool is_forgotten(base::Instant last_failed_at, base::Instant now) {
     return now - last_failed_at > breaker_memory;
@@ -115,7 +115,7 @@ void Breakers::trip(Car& car, base::Instant now) {
 }
 
 void Breakers::make_room(base::Instant now) {
-    for (int i = 0; i < swept_at_once; ++i) {
+    for (int i = 0; i < cars_swept_at_once; ++i) {
         const auto* oldest = cars_.oldest();
         if (oldest == nullptr ||
             (cars_.size() < breakers_max && !is_forgotten(oldest->second.last_failed_at, now)))

@@ -10,7 +10,7 @@ namespace idlewatt::scheduler {
 namespace {
 
 // Twenty times a twentieth is not quite one.
-constexpr double rounding = 1e-9;
+constexpr double budget_rounding = 1e-9;
 
 std::size_t class_of(std::size_t request_bytes) {
     const auto bits = static_cast<std::size_t>(std::bit_width(request_bytes >> 10));
@@ -36,7 +36,7 @@ std::optional<base::Duration> Hedge::late_after(std::size_t request_bytes) const
 
 bool Hedge::take(std::size_t request_bytes, base::Duration waited) {
     const auto late = late_after(request_bytes);
-    if (!late || waited <= *late || budget_ < 1.0 - rounding)
+    if (!late || waited <= *late || budget_ < 1.0 - budget_rounding)
         return false;
     budget_ -= 1.0;
     return true;

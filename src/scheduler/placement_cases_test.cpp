@@ -16,7 +16,7 @@ namespace idlewatt::scheduler {
 namespace {
 
 constexpr std::size_t cases_min = 15;
-constexpr double gib = 1024.0 * 1024.0 * 1024.0;
+constexpr double bytes_per_gib = 1024.0 * 1024.0 * 1024.0;
 
 std::vector<std::filesystem::path> case_files() {
     std::vector<std::filesystem::path> files;
@@ -80,7 +80,7 @@ private:
             const auto [key, text] = cut(word);
             ASSERT_TRUE(key == "gib" || key == "min" || key == "demand") << word;
             if (key == "gib")
-                it.bytes = static_cast<std::uint64_t>(std::stod(text) * gib);
+                it.bytes = static_cast<std::uint64_t>(std::stod(text) * bytes_per_gib);
             if (key == "min")
                 it.replicas_min = static_cast<std::uint32_t>(std::stoul(text));
             if (key == "demand")
@@ -100,7 +100,7 @@ private:
         for (std::string word; words >> word;) {
             const auto [key, text] = cut(word);
             if (key == "gib") {
-                car.memory_bytes = static_cast<std::uint64_t>(std::stod(text) * gib);
+                car.memory_bytes = static_cast<std::uint64_t>(std::stod(text) * bytes_per_gib);
             } else if (key == "model") {
                 car.model = model(text);
             } else if (key == "cached") {

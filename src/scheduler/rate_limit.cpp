@@ -11,10 +11,10 @@ namespace {
 
 constexpr double minute_s = 60.0;
 // What flowed back in many small steps may miss a whole token by a hair.
-constexpr double rounding = 1e-6;
+constexpr double bucket_rounding = 1e-6;
 // A full debt is paid back and the bucket full again after two minutes.
 constexpr base::Duration idle_max = base::minutes(2);
-constexpr int swept_at_once = 2;
+constexpr int keys_swept_at_once = 2;
 constexpr int looked_at_max = 64;
 
 }  // namespace
@@ -29,13 +29,13 @@ void RateLimiter::Bucket::flow(std::uint32_t limit, double seconds) {
 
 Quota RateLimiter::Bucket::quota() const {
     return {static_cast<std::uint32_t>(capacity),
-            static_cast<std::uint32_t>(std::floor(std::max(level, 0.0) + rounding)),
+            static_cast<std::uint32_t>(std::floor(std::max(level, 0.0) + bucket_rounding)),
             base::from_seconds((capacity - level) / capacity * minute_s)};
 }
 
 std::uint32_t RateLimiter::Bucket::seconds_until(double wanted) const {
     const double seconds = (wanted - level) / capacity * minute_s;
-    return static_cast<std::uint32_t>(std::max(1.0, std::ceil(seconds - rounding)));
+    return static_cast<std::uint32_t>(std::max(1.0, std::ceil(seconds - bucket_rounding)));
 }
 
 RateLimiter::Key& RateLimiter::find(const core::KeyId& id, const core::KeyLimits& limits,
@@ -62,9 +62,9 @@ RateAnswer RateLimiter::ask(const core::KeyId& id, const core::KeyLimits& limits
             answer.verdict = verdict;
         answer.retry_after_s = std::max(answer.retry_after_s.value_or(1), retry_after_s);
     };
-    if (limits.requests_per_minute > 0 && key.requests.level < 1.0 - rounding)
+    if (limits.requests_per_minute > 0 && key.requests.level < 1.0 - bucket_rounding)
         refuse(RateVerdict::requests, key.requests.seconds_until(1.0));
-    if (limits.tokens_per_minute > 0 && key.tokens.level < tokens - rounding)
+    if (limits.tokens_per_minute > 0 && key.tokens.level < tokens - bucket_rounding)
         refuse(RateVerdict::tokens, key.tokens.seconds_until(tokens));
     if (limits.requests_at_once > 0 && key.at_once >= limits.requests_at_once)
         refuse(RateVerdict::at_once, retry_after_at_once_s);
@@ -106,7 +106,7 @@ void RateLimiter::ended(const core::KeyId& id, std::uint64_t tokens_reserved,
 }
 
 void RateLimiter::make_room(base::Instant now) {
-    for (int i = 0; i < swept_at_once; ++i) {
+    for (int i = 0; i < keys_swept_at_once; ++i) {
         const auto* oldest = keys_.oldest();
         if (oldest == nullptr || oldest->second.at_once > 0 ||
             now - oldest->second.flowed_at <= idle_max)

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t shown_bytes = 40;
+constexpr std::size_t quoted_bytes = 40;
 
 std::string text_at(const Json& object, const char* key) {
     const auto found = object.is_object() ? object.find(key) : object.end();
@@ -56,8 +56,8 @@ void ChoiceChecker::take_text(std::string_view text, std::vector<std::string>& c
     }
     strayed_ = true;
     complaints.push_back("after " + std::to_string(received_bytes_) + " right bytes came \"" +
-                         std::string(text.substr(0, shown_bytes)) + "\" instead of \"" +
-                         std::string(expected.substr(0, shown_bytes)) + "\"");
+                         std::string(text.substr(0, quoted_bytes)) + "\" instead of \"" +
+                         std::string(expected.substr(0, quoted_bytes)) + "\"");
 }
 
 // Entries of a whole answer, or of a stream, where the index says to which call a part belongs.

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/assert.hpp"
+#include "base/descriptor.hpp"
 #include "base/log.hpp"
 #include "spool/format.hpp"
 
@@ -24,24 +25,6 @@ constexpr std::uint64_t rewrite_bytes_min = 1024 * 1024;
 // Every live record may be as small as one byte of key, so the overhead counts in full.
 constexpr std::uint64_t file_bytes_max = std::uint64_t{4} * spool_bytes_max;
 constexpr int lock_attempts = 3;
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd = -1) : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Descriptor() {
-        if (fd_ >= 0)
-            ::close(fd_);
-    }
-    [[nodiscard]] int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 base::Result<void> write_all(int fd, std::string_view bytes, std::uint64_t offset,
                              const std::string& path) {
@@ -78,15 +61,15 @@ base::Result<std::string> read_all(int fd, std::uint64_t size, const std::string
 base::Result<void> sync_folder(const std::string& path) {
     const std::size_t slash = path.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const base::Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd.get() < 0 || ::fsync(fd.get()) != 0) {
         return base::fail_errno("spool: cannot sync the folder " + folder);
     }
     return {};
 }
 
-base::Result<Descriptor> open_file(const std::string& path, int flags) {
-    Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600));
+base::Result<base::Descriptor> open_file(const std::string& path, int flags) {
+    base::Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600));
     if (fd.get() < 0)
         return base::fail_errno("spool " + path + ": cannot open");
     return fd;
@@ -126,7 +109,7 @@ private:
     }
 
     std::string path_;
-    Descriptor fd_;
+    base::Descriptor fd_;
     LiveRecords live_;
     std::uint64_t end_ = 0;              // of the last sound record
     std::uint64_t next_rewrite_at_ = 0;  // after a failed one: not before the file has grown
@@ -136,7 +119,7 @@ private:
 // one just then has to look again.
 base::Result<void> FileSpool::open_locked() {
     for (int attempt = 0; attempt < lock_attempts; ++attempt) {
-        base::Result<Descriptor> fd = open_file(path_, 0);
+        base::Result<base::Descriptor> fd = open_file(path_, 0);
         if (!fd)
             return tl::unexpected(fd.error());
         if (base::Result<void> locked = lock(fd->get(), path_); !locked)
@@ -284,7 +267,7 @@ void FileSpool::rewrite_if_worth_it() {
 // A new file beside the old one, on the disk before it takes its place.
 base::Result<void> FileSpool::rewrite() {
     const std::string path_new = path_ + ".new";
-    base::Result<Descriptor> fd = open_file(path_new, O_TRUNC);
+    base::Result<base::Descriptor> fd = open_file(path_new, O_TRUNC);
     if (!fd)
         return tl::unexpected(fd.error());
     base::Result<void> done = lock(fd->get(), path_new);

@@ -8,8 +8,9 @@ namespace idlewatt::store {
 
 namespace {
 
-tl::unexpected<base::Error> denied(const char* why) {
-    return base::fail(base::ErrorKind::denied, std::string("the car cannot be enrolled: ") + why);
+tl::unexpected<base::Error> deny_claim(const char* why) {
+    return base::fail(base::ErrorKind::denied,
+                      std::string("the car cannot be enrolled: ") + why);
 }
 
 template <class Key, class Value>
@@ -31,19 +32,19 @@ Enrolment* find_token(MemoryDatabase& database, const std::string& token_sha256)
 base::Result<Vehicle> claim(MemoryDatabase& database, const EnrolmentClaim& asked) {
     Enrolment* const token = find_token(database, asked.token_sha256);
     if (token == nullptr)
-        return denied("the token is unknown");
+        return deny_claim("the token is unknown");
     if (token->revoked_at)
-        return denied("the token was withdrawn");
+        return deny_claim("the token was withdrawn");
     if (token->expires_at <= asked.now)
-        return denied("the token is too old");
+        return deny_claim("the token is too old");
     const auto known = std::ranges::find_if(database.vehicles, [&](const auto& one) {
         return one.second.public_key == asked.public_key;
     });
     const bool is_known = known != database.vehicles.end();
     if (token->used_at && (!is_known || known->first != token->vehicle))
-        return denied("the token has been used by another car");
+        return deny_claim("the token has been used by another car");
     if (is_known && known->second.revoked_at)
-        return denied("its key has been revoked; make it a new one");
+        return deny_claim("its key has been revoked; make it a new one");
     if (token->used_at)
         return known->second;
     Vehicle vehicle{{}, asked.public_key, asked.now};
@@ -56,7 +57,7 @@ base::Result<Vehicle> claim(MemoryDatabase& database, const EnrolmentClaim& aske
         const auto free = std::ranges::find_if(
             asked.ids, [&](const auto& id) { return !database.vehicles.contains(id); });
         if (free == asked.ids.end())
-            return denied("no free id was found for it; try again");
+            return deny_claim("no free id was found for it; try again");
         vehicle.id = *free;
     }
     database.vehicles[vehicle.id] = vehicle;

@@ -11,7 +11,8 @@ namespace {
 
 constexpr Bounds delivery_bounds{"Delivery", receipt_bytes_max, 32};
 constexpr Bounds batch_bounds{"DeliveryBatch", 1024 * 1024, deliveries_per_batch_max + 8};
-constexpr Bounds answer_bounds{"DeliveriesAnswer", 64 * 1024, 2 * deliveries_per_batch_max};
+constexpr Bounds deliveries_answer_bounds{"DeliveriesAnswer", 64 * 1024,
+                                          2 * deliveries_per_batch_max};
 constexpr Bounds renewal_bounds{"Renewal", 8 * 1024, 16};
 
 template <class Ids>
@@ -127,10 +128,10 @@ std::string encode(const DeliveriesAnswer& answer) {
 
 base::Result<DeliveriesAnswer> decode_deliveries_answer(std::string_view bytes) {
     v1::DeliveriesAnswer in;
-    if (base::Result<void> parsed = parse(in, bytes, answer_bounds); !parsed) {
+    if (base::Result<void> parsed = parse(in, bytes, deliveries_answer_bounds); !parsed) {
         return tl::unexpected(parsed.error());
     }
-    Checks checks(answer_bounds.message);
+    Checks checks(deliveries_answer_bounds.message);
     DeliveriesAnswer answer;
     read_ids(*in.mutable_committed(), "committed", answer.committed, checks);
     read_ids(*in.mutable_refused(), "refused", answer.refused, checks);

@@ -10,7 +10,7 @@ namespace idlewatt::wire {
 
 namespace {
 
-constexpr std::size_t affinity_bytes_max = 64 * 1024;
+constexpr std::size_t chat_affinity_bytes_max = 64 * 1024;
 
 Objection read_logprobs(const RequestJson& document, ApiRequest& request) {
     if (Objection objection = check_boolean(document, "logprobs"))
@@ -83,7 +83,7 @@ Objection check_json_schema(const RequestJson& format) {
 // Of requests that begin alike: what the template makes of these stands first in the prompt.
 std::uint64_t affinity_of(const RequestJson& document, const std::string& model) {
     StableHash hash;
-    std::size_t left = affinity_bytes_max;
+    std::size_t left = chat_affinity_bytes_max;
     const auto add = [&](const std::string& text) {
         const std::string_view part = std::string_view(text).substr(0, left);
         left -= part.size();

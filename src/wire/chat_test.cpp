@@ -276,13 +276,13 @@ TEST(ChatRequests, DeveloperIsSystemForTheEngine) {
     EXPECT_EQ(json::parse(request->works[0]), body);
 }
 
-struct Bad {
+struct BadChat {
     const char* patch;  // merged over the good request
     const char* parameter;
     const char* code;
 };
 
-const Bad bad_requests[] = {
+const BadChat bad_requests[] = {
     {R"({"messages": null})", "messages", "invalid_value"},
     {R"({"messages": []})", "messages", "invalid_value"},
     {R"({"messages": "hi"})", "messages", "invalid_value"},
@@ -399,7 +399,7 @@ const Bad bad_requests[] = {
 };
 
 TEST(ChatRequests, WhatCannotBeServedIsRefusedByName) {
-    for (const Bad& bad : bad_requests) {
+    for (const BadChat& bad : bad_requests) {
         json body = good_request();
         body.update(json::parse(bad.patch));
         const auto request = parse_chat_request(body.dump());

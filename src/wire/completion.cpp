@@ -9,7 +9,7 @@ namespace idlewatt::wire {
 
 namespace {
 
-constexpr std::size_t affinity_bytes_max = 1024;
+constexpr std::size_t prompt_affinity_bytes_max = 1024;
 constexpr std::int64_t best_of_max = 20;
 
 Objection read_completion_logprobs(const RequestJson& document, ApiRequest& request) {
@@ -59,7 +59,7 @@ std::uint64_t affinity_of(const RequestJson& prompt, const std::string& model) {
     hash.add("completion");
     hash.add(model);
     const std::string text = prompt.is_string() ? prompt.get<std::string>() : dump(prompt);
-    hash.add(std::string_view(text).substr(0, affinity_bytes_max));
+    hash.add(std::string_view(text).substr(0, prompt_affinity_bytes_max));
     return hash.value();
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Bad {
+struct BadPrompt {
     const char* body;
     const char* param;
     const char* code;
@@ -57,7 +57,7 @@ TEST(Completions, OneWorkForEachPromptAndChoice) {
 }
 
 TEST(Completions, WhatCannotBeServedIsRefusedByName) {
-    const Bad cases[] = {
+    const BadPrompt cases[] = {
         {R"({})", "prompt", "invalid_value"},
         {R"({"prompt": []})", "prompt", "invalid_value"},
         {R"({"prompt": 4})", "prompt", "invalid_value"},
@@ -79,7 +79,7 @@ TEST(Completions, WhatCannotBeServedIsRefusedByName) {
         {R"({"prompt": "a", "temperature": 3})", "temperature", "invalid_value"},
         {R"({"prompt": "a", "stream_options": {}})", "stream_options", "invalid_value"},
     };
-    for (const Bad& bad : cases) {
+    for (const BadPrompt& bad : cases) {
         const auto request = parse_completion_request(bad.body);
         ASSERT_FALSE(request) << bad.body;
         EXPECT_EQ(request.error().param, bad.param) << request.error().message;
@@ -125,7 +125,7 @@ TEST(Embeddings, EveryFormOfInputBecomesOneList) {
 }
 
 TEST(Embeddings, WhatCannotBeServedIsRefusedByName) {
-    const Bad cases[] = {
+    const BadPrompt cases[] = {
         {R"({})", "input", "invalid_value"},
         {R"({"input": []})", "input", "invalid_value"},
         {R"({"input": ""})", "input", "invalid_value"},
@@ -136,7 +136,7 @@ TEST(Embeddings, WhatCannotBeServedIsRefusedByName) {
         {R"({"input": "a", "dimensions": 0})", "dimensions", "invalid_value"},
         {R"({"input": "a", "data_class": "x"})", "data_class", "invalid_value"},
     };
-    for (const Bad& bad : cases) {
+    for (const BadPrompt& bad : cases) {
         const auto request = parse_embedding_request(bad.body);
         ASSERT_FALSE(request) << bad.body;
         EXPECT_EQ(request.error().param, bad.param) << request.error().message;

@@ -17,7 +17,7 @@ namespace idlewatt::wire {
 
 namespace {
 
-constexpr std::size_t affinity_bytes_max = 1024;
+constexpr std::size_t input_affinity_bytes_max = 1024;
 
 Objection read_encoding(const RequestJson& document, ApiRequest& request) {
     if (const RequestJson* format = field(document, "encoding_format")) {
@@ -78,7 +78,7 @@ tl::expected<ApiRequest, ApiError> parse_embedding_request(std::string_view body
     StableHash hash;
     hash.add("embedding");
     hash.add(request.model);
-    hash.add(dump(inputs->front()).substr(0, affinity_bytes_max));
+    hash.add(dump(inputs->front()).substr(0, input_affinity_bytes_max));
     request.affinity = hash.value();
     request.inputs = static_cast<std::uint32_t>(inputs->size());
     // Engines always answer with numbers; their form is this side's matter.

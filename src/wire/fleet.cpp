@@ -41,7 +41,7 @@ Json to_json(const VehicleRow& row) {
     return json;
 }
 
-VehicleRow row_from(const Json& json) {
+VehicleRow vehicle_row_from(const Json& json) {
     VehicleRow row;
     core::Announcement& said = row.announcement;
     said.vehicle = core::VehicleId(json.at("id").get<std::string>());
@@ -78,7 +78,7 @@ std::string vehicles_body(const std::vector<VehicleRow>& rows) {
 base::Result<std::vector<VehicleRow>> parse_vehicles_body(std::string_view body) try {
     std::vector<VehicleRow> rows;
     for (const Json& json : Json::parse(body))
-        rows.push_back(row_from(json));
+        rows.push_back(vehicle_row_from(json));
     return rows;
 } catch (const Json::exception& error) {
     return bad(std::string("the list of vehicles is not what was expected: ") + error.what());

@@ -12,6 +12,7 @@
 #include "core/model.hpp"
 #include "wire/chat_text.hpp"
 #include "wire/checks.hpp"
+#include "wire/request_checks.hpp"
 
 namespace idlewatt::wire {
 
@@ -103,7 +104,7 @@ bool lists(const Json& json, const char* name, std::string_view word) {
     return false;
 }
 
-ModelRow row_from(const Json& json) {
+ModelRow model_row_from(const Json& json) {
     ModelRow row;
     row.id = json.at("id").get<std::string>();
     row.created.us =
@@ -122,10 +123,6 @@ ModelRow row_from(const Json& json) {
         row.bytes = meta->value("size", std::uint64_t{0});
     }
     return row;
-}
-
-std::string dump(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 int hexadecimal(char c) {
@@ -159,7 +156,7 @@ base::Result<std::vector<ModelRow>> parse_models_body(std::string_view body) try
     for (const Json& row : json.at("data")) {
         if (rows.size() == core::models_max)
             break;
-        rows.push_back(row_from(row));
+        rows.push_back(model_row_from(row));
     }
     return rows;
 } catch (const Json::exception& error) {

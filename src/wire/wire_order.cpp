@@ -13,7 +13,7 @@ namespace idlewatt::wire {
 namespace {
 
 constexpr Bounds override_bounds{"SignalOverride", 1024, core::signal_count};
-constexpr Bounds answer_bounds{"OrderAnswer", error_text_bytes_max + 64, 4};
+constexpr Bounds order_answer_bounds{"OrderAnswer", error_text_bytes_max + 64, 4};
 constexpr double any = std::numeric_limits<double>::max();
 
 }  // namespace
@@ -63,10 +63,10 @@ std::string encode(const OrderAnswer& answer) {
 
 base::Result<OrderAnswer> decode_order_answer(std::string_view bytes) {
     v1::OrderAnswer in;
-    if (base::Result<void> parsed = parse(in, bytes, answer_bounds); !parsed) {
+    if (base::Result<void> parsed = parse(in, bytes, order_answer_bounds); !parsed) {
         return tl::unexpected(parsed.error());
     }
-    Checks checks(answer_bounds.message);
+    Checks checks(order_answer_bounds.message);
     checks.number("error's length", in.error().size(), 0, error_text_bytes_max);
     if (!checks.ok())
         return checks.error();

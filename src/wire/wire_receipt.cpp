@@ -11,7 +11,7 @@ namespace {
 
 constexpr Bounds receipt_bounds{"Receipt", receipt_bytes_max, 32};
 constexpr Bounds batch_bounds{"ReceiptBatch", 1024 * 1024, receipts_per_batch_max};
-constexpr Bounds answer_bounds{"ReceiptsAnswer", 64 * 1024, 2 * receipts_per_batch_max};
+constexpr Bounds receipts_answer_bounds{"ReceiptsAnswer", 64 * 1024, 2 * receipts_per_batch_max};
 constexpr Bounds totals_bounds{"Totals", 256, 8};
 
 template <class Ids>
@@ -128,10 +128,10 @@ std::string encode(const ReceiptsAnswer& answer) {
 
 base::Result<ReceiptsAnswer> decode_receipts_answer(std::string_view bytes) {
     v1::ReceiptsAnswer in;
-    if (base::Result<void> parsed = parse(in, bytes, answer_bounds); !parsed) {
+    if (base::Result<void> parsed = parse(in, bytes, receipts_answer_bounds); !parsed) {
         return tl::unexpected(parsed.error());
     }
-    Checks checks(answer_bounds.message);
+    Checks checks(receipts_answer_bounds.message);
     ReceiptsAnswer answer;
     read_ids(*in.mutable_committed(), "committed", answer.committed, checks);
     read_ids(*in.mutable_refused(), "refused", answer.refused, checks);
