@@ -18,7 +18,13 @@ set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+# In a bundle of sources a local name may well hide a name that a neighbour keeps to itself.
+if(NOT CMAKE_UNITY_BUILD)
+    add_compile_options(-Wshadow)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wshadow=local)
+endif()
+add_compile_options(-Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual
                     -Wimplicit-fallthrough -fstack-protector-strong
                     -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
