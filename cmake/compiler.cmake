@@ -18,11 +18,12 @@ set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
 
-# In a bundle of sources a local name may well hide a name that a neighbour keeps to itself.
+# In a bundle of sources a local name may well hide a name that a neighbour keeps to itself, and
+# every one of them looks included.
 if(NOT CMAKE_UNITY_BUILD)
     add_compile_options(-Wshadow)
 elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    add_compile_options(-Wshadow=local)
+    add_compile_options(-Wshadow=local -Wno-subobject-linkage)
 endif()
 add_compile_options(-Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual
                     -Wimplicit-fallthrough -fstack-protector-strong
