@@ -36,6 +36,19 @@ std::string random_key() {
     return text;
 }
 
+// The time since the story began anew; of one that does not repeat, at most its end.
+base::Duration in_round(const signals::Script& script, base::Duration played) {
+    if (played < script.duration)
+        return played;
+    return script.repeat ? base::Duration{played.ns % script.duration.ns} : script.duration;
+}
+
+// What a clock on the wall of the story shows.
+base::Duration clock_of(const signals::Script& script, base::Duration played) {
+    constexpr std::int64_t day_ns = base::minutes(24 * 60).ns;
+    return base::Duration{(script.starts_at + in_round(script, played)).ns % day_ns};
+}
+
 }  // namespace
 
 Demo::Demo(DemoOptions options)
@@ -49,7 +62,10 @@ Demo::~Demo() {
 }
 
 ExitCode Demo::run() {
-    boost::asio::signal_set signals(loop_.context(), SIGINT, SIGTERM);
+    // A closed terminal ends the fleet and takes its folder away, like Ctrl-C; what cannot be
+    // printed any more must not kill the program before that.
+    std::signal(SIGPIPE, SIG_IGN);
+    boost::asio::signal_set signals(loop_.context(), SIGINT, SIGTERM, SIGHUP);
     signals.async_wait([this](const boost::system::error_code& error, int) {
         if (!error)
             stop_asked_ = true;
@@ -135,8 +151,13 @@ base::Result<void> Demo::prepare_model() {
 }
 
 base::Result<void> Demo::choose_port() {
-    if (options_.port == 0 || options_.port_given || port_is_free(options_.port))
+    if (options_.port == 0 || port_is_free(options_.port))
         return {};
+    if (options_.port_given) {
+        return base::fail(base::ErrorKind::bad_input,
+                          "--port " + std::to_string(options_.port) +
+                              " is used by another program; name another one, or 0 for any");
+    }
     options_.port = 0;
     return {};
 }
@@ -232,12 +253,13 @@ TableState Demo::table_state() const {
     state.title = script_.name;
     const base::Duration real = loop_.now() - story_began_;
     const base::Duration played = signals::played(real, fleet_options_.speed);
+    const base::Duration round = in_round(script_, played);
     for (const signals::Caption& caption : script_.captions) {
-        if (caption.at <= played)
+        if (caption.at <= round)
             state.caption = caption.text;
     }
     if (played.ns >= 0)
-        state.clock = std::min(played, script_.duration);
+        state.clock = clock_of(script_, played);
     state.vehicles = rows_;
     state.figures = figures_;
     for (const wire::VehicleRow& row : rows_) {

@@ -239,6 +239,22 @@ base::Result<wire::SignalOverride> parse_assignments(const std::vector<std::stri
     return order;
 }
 
+namespace {
+
+// Allowed, since that is how one sees what a car makes of it.
+void warn_of_senseless(const wire::SignalOverride& order, std::ostream& err) {
+    for (const auto& [signal, value] : order.values) {
+        const core::SignalInfo& known = core::info(signal);
+        if (!value || core::in_range(known.kind, *value))
+            continue;
+        err << "note: " << known.name << " is "
+            << (known.kind == core::SignalKind::percent ? "0 to 100" : "true or false")
+            << "; the car takes this value for unknown, and does not work while it is\n";
+    }
+}
+
+}  // namespace
+
 ExitCode vehicle_signal(const Connection& connection, const std::string& id,
                         const std::vector<std::string>& assignments, std::ostream&,
                         std::ostream& err) {
@@ -256,8 +272,10 @@ ExitCode vehicle_signal(const Connection& connection, const std::string& id,
             wire::signal_order_body(*order));
     if (!response)
         return report_error(response.error(), false, err);
-    return response->status == 200 ? ExitCode::ok
-                                   : report_refusal(connection, *response, false, err);
+    if (response->status != 200)
+        return report_refusal(connection, *response, false, err);
+    warn_of_senseless(*order, err);
+    return ExitCode::ok;
 }
 
 namespace {

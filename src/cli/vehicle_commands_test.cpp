@@ -107,6 +107,8 @@ TEST_F(VehicleCommands, SendsSignals) {
         {"occupied", true}, {"state_of_charge_percent", -17.5}, {"locked", "missing"}};
     EXPECT_EQ(Json::parse(request.body), expected);
     EXPECT_EQ(out.str(), "");
+    EXPECT_NE(err.str().find("note: state_of_charge_percent is 0 to 100"), std::string::npos);
+    EXPECT_EQ(err.str().find("occupied"), std::string::npos) << err.str();
 }
 
 TEST_F(VehicleCommands, TellsFailuresApart) {

@@ -20,6 +20,16 @@ const std::array<SignalInfo, signal_count>& signal_table() {
     return table;
 }
 
+bool in_range(SignalKind kind, double value) {
+    switch (kind) {
+        case SignalKind::boolean:
+            return value == 0.0 || value == 1.0;
+        case SignalKind::percent:
+            return value >= 0.0 && value <= 100.0;  // false for NaN
+    }
+    return false;
+}
+
 const SignalInfo& info(SignalId id) {
     const SignalInfo& found = signal_table()[static_cast<std::size_t>(id)];
     IDLEWATT_ASSERT(found.id == id);

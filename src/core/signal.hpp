@@ -25,6 +25,9 @@ inline constexpr std::size_t signal_count = 6;
 
 enum class SignalKind { boolean, percent };
 
+// 0 or 1; 0 to 100. What is outside is as good as missing.
+[[nodiscard]] bool in_range(SignalKind kind, double value);
+
 struct SignalInfo {
     SignalId id;
     std::string_view name;  // as in configuration, API and command line

@@ -15,16 +15,6 @@ bool is_sane(base::WallTime time) {
     return time >= earliest_sane_time && time < latest_sane_time;
 }
 
-bool in_range(core::SignalKind kind, double value) {
-    switch (kind) {
-        case core::SignalKind::boolean:
-            return value == 0.0 || value == 1.0;
-        case core::SignalKind::percent:
-            return value >= 0.0 && value <= 100.0;  // false for NaN
-    }
-    return false;
-}
-
 CheckedSignal doubtful(Reason doubt, std::optional<base::Instant> changes_at = {}) {
     return {std::nullopt, doubt, changes_at};
 }
@@ -57,7 +47,7 @@ CheckedSignal check(const core::SignalInfo& signal,
     }
     const base::Instant stale_at = std::min(reading->received_at + signal.fresh_for,
                                             facts.now + (signal.fresh_for - source_age));
-    if (!reading->value || !in_range(signal.kind, *reading->value)) {
+    if (!reading->value || !core::in_range(signal.kind, *reading->value)) {
         return doubtful(signal.kind == core::SignalKind::percent ? Reason::charge_unknown
                                                                  : Reason::signal_missing,
                         stale_at);

@@ -19,7 +19,8 @@ constexpr double power_limit_w_max = 100'000.0;
 template <std::size_t n>
 using Keys = std::array<std::string_view, n>;
 
-constexpr Keys<6> script_keys{"name", "duration_s", "repeat", "owner", "initial", "event"};
+constexpr Keys<7> script_keys{"name",  "duration_s", "starts_at_s", "repeat",
+                              "owner", "initial",    "event"};
 constexpr Keys<6> owner_keys{"consent",       "reserve_percent", "floor_percent",
                              "power_limit_w", "reentry_delay_s", "drain_dwell_s"};
 constexpr Keys<8> event_keys{"at_s",     "every_s", "until_s", "over_s",
@@ -209,6 +210,7 @@ Script read_script(const toml::table& table, Complaints& complaints) {
         reader.complain("duration_s", "is missing");
     script.duration =
         base::from_seconds(reader.number("duration_s", 1.0, 1.0, script_duration_s_max));
+    script.starts_at = base::from_seconds(reader.number("starts_at_s", 0.0, 0.0, 86'399.0));
     script.repeat = reader.boolean("repeat", false);
     script.owner = read_owner(reader.table("owner"), complaints);
     script.initial = parked_car();

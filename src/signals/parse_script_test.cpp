@@ -98,6 +98,13 @@ TEST(ParseScript, BeginsWithAParkedCarAndWithoutConsent) {
     EXPECT_EQ(at(core::SignalId::state_of_charge_percent), reported(80.0));
 }
 
+TEST(ParseScript, KnowsWhenItsDayBegins) {
+    const auto script = parse_script(std::string(head) + "starts_at_s = 21600\n");
+    ASSERT_TRUE(script) << script.error().message;
+    EXPECT_EQ(script->starts_at, base::minutes(6 * 60));
+    EXPECT_FALSE(parse_script(std::string(head) + "starts_at_s = 86400\n"));
+}
+
 TEST(ParseScript, TakesAnyLanguageInTextsAndComments) {
     const auto script = parse_script(
         "name = \"Feierabend \u2013 f\u00fcnf Autos\" # \u00e9\nduration_s = 10\n"

@@ -5,6 +5,7 @@
 //
 //   name = "evening"             what people see
 //   duration_s = 3600            length of the story in played seconds
+//   starts_at_s = 21600          what the story's clock shows at its beginning, after midnight
 //   repeat = false               begin again at the end; else the last state stays
 //   [owner]                      settings of every car; delays are real seconds
 //   consent = true               false unless said
@@ -119,6 +120,7 @@ struct Caption {
 struct Script {
     std::string name;
     base::Duration duration;
+    base::Duration starts_at;  // after midnight
     bool repeat = false;
     core::OwnerSettings owner;
     std::array<SignalState, core::signal_count> initial{};

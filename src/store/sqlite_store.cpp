@@ -4,9 +4,12 @@
 
 #include <utility>
 
+#include <fcntl.h>
+
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
+#include "base/descriptor.hpp"
 #include "store/soci_store.hpp"
 
 namespace idlewatt::store {
@@ -33,6 +36,8 @@ base::Result<std::unique_ptr<Store>> open_sqlite_store(base::Loop& loop, const s
         return base::fail(base::ErrorKind::bad_input,
                           "store: the path is empty or has a quotation mark; name another");
     }
+    // SQLite makes files that everybody may read, its journals like the file that is there.
+    const base::Descriptor private_file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     std::unique_ptr<soci::session> session;
     try {
         session = open_session(path);

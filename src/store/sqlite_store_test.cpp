@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +33,13 @@ protected:
     std::string path = folder.file("cell.db");
     base::AsioLoop loop;
 };
+
+TEST_F(SqliteStore, IsItsOwnersAlone) {
+    ASSERT_TRUE(open());
+    struct stat status {};
+    ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
 
 constexpr std::uint64_t batch_size = 5;
 
