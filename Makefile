@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo build test bench lint soak deb clean
+.PHONY: help demo build test bench lint soak deb test-deb clean
 
 tree := build/release
 # A file with Asio and Beast takes about 750 MB of memory to compile: no more jobs than fit.
@@ -22,6 +22,7 @@ help:
 	@echo 'make soak                     the long tests'
 	@echo 'make bench                    the benchmarks'
 	@echo 'make deb                      Debian packages, in $(tree)/packages'
+	@echo 'make test-deb                 installs, tries and purges them: for a bare machine, as root'
 	@echo 'make lint                     clang-format, clang-tidy, self-contained headers'
 	@echo 'make clean                    remove build/'
 	@echo 'jobs=N limits parallel compilers (now $(jobs)).'
@@ -64,6 +65,10 @@ deb: build
 	@exec 1>&2; command -v dpkg-shlibdeps >/dev/null || { echo 'deb: apt-get install dpkg-dev' >&2; exit 1; }; \
 		cmake --build $(tree) --target documents -j $(jobs); cpack --config $(tree)/CPackConfig.cmake -B $(tree)/packages >/dev/null
 	@ls $(tree)/packages/*.deb
+
+# Installs and purges them: as root, on a bare Debian 12 that is thrown away afterwards.
+test-deb:
+	@tests/package/deb_test
 
 clean:
 	@rm -rf build
