@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -44,6 +46,8 @@ public:
     void start();
     void hang_up();
     void set_paused(bool paused);
+    void give(std::string bytes);
+    void end_body();
 
 private:
     base::Result<void> prepare();
@@ -55,6 +59,10 @@ private:
     [[nodiscard]] bool take_in();
     void send_some();
     [[nodiscard]] bool next_part();
+    [[nodiscard]] bool next_given_part();
+    void count_sent(std::size_t bytes);
+    [[nodiscard]] bool waits_for_caller() const;
+    void break_off_body();
     [[nodiscard]] bool deliver();
     void on_end_of_input(bool clean);
     void moved() { last_moved_ = loop_.now(); }
@@ -75,8 +83,13 @@ private:
     std::string out_;  // to be sent, from out_offset_: the head, then the body or parts of the file
     std::size_t out_offset_ = 0;
     bool out_is_body_ = false;
+    std::size_t chunk_bytes_ = 0;  // of the body, in the chunk that is in out_
     std::uint64_t sent_body_bytes_ = 0;
-    std::string left_;  // received, not yet parsed
+    std::deque<std::string> given_;  // of a streamed body, not yet in out_
+    std::uint64_t given_bytes_ = 0;
+    bool body_ended_ = false;       // by the caller
+    bool last_chunk_made_ = false;  // likewise in out_
+    std::string left_;              // received, not yet parsed
     base::Instant last_moved_;
     bool head_delivered_ = false;
     bool paused_ = false;
@@ -182,6 +195,10 @@ void CallState::wait_writable() {
 bool CallState::next_part() {
     out_offset_ = 0;
     out_is_body_ = true;
+    chunk_bytes_ = 0;
+    if (call_.body_stream) {
+        return next_given_part();
+    }
     FilePart& file = call_.body_file;
     if (!file.file) {
         out_ = std::exchange(call_.body, {});
@@ -196,6 +213,40 @@ bool CallState::next_part() {
     file.offset += out_.size();
     file.bytes -= out_.size();
     return !out_.empty();
+}
+
+bool CallState::next_given_part() {
+    const bool chunked = !call_.body_stream->bytes;
+    if (!given_.empty()) {
+        std::string bytes = std::move(given_.front());
+        given_.pop_front();
+        if (!chunked) {
+            out_ = std::move(bytes);
+            return true;
+        }
+        std::array<char, 16> size{};
+        const auto end =
+            std::to_chars(size.data(), size.data() + size.size(), bytes.size(), 16).ptr;
+        out_.assign(size.data(), end);
+        out_ += "\r\n" + bytes + "\r\n";
+        chunk_bytes_ = bytes.size();
+        return true;
+    }
+    if (!chunked || !body_ended_ || std::exchange(last_chunk_made_, true)) {
+        return false;
+    }
+    out_ = "0\r\n\r\n";
+    return true;
+}
+
+// A chunk counts when it is out as a whole: what frames it is not the caller's.
+void CallState::count_sent(std::size_t bytes) {
+    const bool chunked = call_.body_stream && !call_.body_stream->bytes;
+    if (out_is_body_ && !chunked) {
+        sent_body_bytes_ += bytes;
+    } else if (out_is_body_ && out_offset_ == out_.size()) {
+        sent_body_bytes_ += std::exchange(chunk_bytes_, 0);
+    }
 }
 
 void CallState::send_some() {
@@ -223,13 +274,57 @@ void CallState::send_some() {
             break;
         }
         out_offset_ += result.bytes;
-        sent_body_bytes_ += out_is_body_ ? result.bytes : 0;
+        count_sent(result.bytes);
         moved();
     }
     const auto handler = handler_;
     if (handler && handler->on_sent && sent_body_bytes_ > before) {
         handler->on_sent(sent_body_bytes_);
     }
+}
+
+void CallState::give(std::string bytes) {
+    if (!handler_ || bytes.empty() || body_ended_ || !call_.body_stream) {
+        return;
+    }
+    given_bytes_ += bytes.size();
+    if (given_bytes_ > call_.body_stream->bytes.value_or(given_bytes_)) {
+        break_off_body();
+        return;
+    }
+    given_.push_back(std::move(bytes));
+    moved();
+    if (channel_) {
+        wait_writable();
+    }
+}
+
+void CallState::end_body() {
+    if (!handler_ || !call_.body_stream || std::exchange(body_ended_, true)) {
+        return;
+    }
+    if (given_bytes_ < call_.body_stream->bytes.value_or(0)) {
+        break_off_body();
+        return;
+    }
+    moved();
+    if (channel_) {
+        wait_writable();
+    }
+}
+
+// Not inside the caller's call.
+void CallState::break_off_body() {
+    body_ended_ = true;
+    given_.clear();
+    loop_.post([self = shared_from_this()] {
+        self->fail(base::ErrorKind::bad_input, "the body is not as long as was said");
+    });
+}
+
+bool CallState::waits_for_caller() const {
+    return call_.body_stream && !body_ended_ && given_.empty() && out_offset_ == out_.size() &&
+           !parser_.head_done();
 }
 
 // ── receiving ───────────────────────────────────────────────────────────────────────────────────
@@ -351,7 +446,8 @@ void CallState::wait(base::Instant deadline) {
             return;
         }
         // Bytes moved meanwhile: the timer is set again here, not at each of them.
-        const base::Instant from = self->paused_ ? self->loop_.now() : self->last_moved_;
+        const bool counts = !self->paused_ && !self->waits_for_caller();
+        const base::Instant from = counts ? self->last_moved_ : self->loop_.now();
         const base::Instant next = from + self->call_.silence_timeout;
         if (self->loop_.now() < next) {
             self->wait(next);
@@ -391,6 +487,8 @@ public:
     ~HttpExchange() override { state_->hang_up(); }
     void pause() override { state_->set_paused(true); }
     void resume() override { state_->set_paused(false); }
+    void send(std::string bytes) override { state_->give(std::move(bytes)); }
+    void end_body() override { state_->end_body(); }
 
 private:
     std::shared_ptr<CallState> state_;

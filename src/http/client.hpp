@@ -3,20 +3,20 @@
 // A small HTTP/1.1 client for our own roles and commands: http and https, one connection per
 // request. It follows no redirect: a 3xx is an answer like others.
 //
-// Threads: the loop's. Callbacks run in tasks of the loop, never inside a call, and may destroy the
-// exchange. Errors at the end: bad_input (the address, a file, an answer that is not HTTP),
-// not_found (no such host), denied (the server's certificate is not trusted), unavailable (not
-// reached, broken off, timed out), limit_exceeded, io (a file of ours).
+// Threads: the loop's. Errors at the end: bad_input (the address, a file, a streamed body that is
+// not as long as was said, an answer that is not HTTP), not_found (no such host), denied (the
+// server's certificate is not trusted), unavailable (not reached, broken off, timed out),
+// limit_exceeded, io (a file of ours).
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/asio_loop.hpp"
 #include "base/result.hpp"
+#include "http/exchange.hpp"
 #include "http/http.hpp"
 
 namespace idlewatt::http {
@@ -27,11 +27,17 @@ struct Call {
     Headers headers;
     std::string body;
     base::Duration connect_timeout = base::seconds(5);
-    // From the last byte received or taken; 0: none. A pause does not count.
+    // From the last byte received or taken; 0: none. A pause does not count, nor does the time in
+    // which a streamed body is waited for.
     base::Duration silence_timeout = base::seconds(60);
 
     // Instead of body: sent from the file, in bounded memory.
     FilePart body_file{};
+    // Instead of body: given by Exchange::send() until Exchange::end_body().
+    struct BodyStream {
+        std::optional<std::uint64_t> bytes{};  // all of it; not known: sent in chunks
+    };
+    std::optional<BodyStream> body_stream{};
     // Sent as "authorization: Bearer …"; never in a message or a log.
     std::string bearer_token{};
     // https: PEM file of those who may have signed the server's certificate. Empty: the system's.
@@ -42,24 +48,6 @@ struct Call {
         std::uint64_t bytes = 0;  // 0: to the end
     };
     std::optional<Range> range{};
-};
-
-struct CallHandler {
-    std::function<void(int status, const Headers&)> on_head;
-    std::function<void(std::string_view bytes)> on_body;
-    // Exactly once.
-    std::function<void(base::Result<void>)> on_end;
-    // How much of the request's body is with the kernel; for progress bars.
-    std::function<void(std::uint64_t sent_bytes)> on_sent{};
-};
-
-// Destroying it hangs up without a further callback.
-class Exchange {
-public:
-    virtual ~Exchange() = default;
-    // Back-pressure: while paused nothing is read and no callback comes, but for on_sent.
-    virtual void pause() = 0;
-    virtual void resume() = 0;
 };
 
 [[nodiscard]] std::unique_ptr<Exchange> call(base::AsioLoop& loop, Call call, CallHandler handler);

@@ -103,6 +103,7 @@ private:
     std::vector<Mark> marks_;
     std::uint64_t given_bytes_ = 0;
     std::uint64_t written_bytes_ = 0;
+    std::optional<std::uint64_t> announced_bytes_;  // of a streamed answer that said its length
     base::Instant deadline_ = base::never;
     std::size_t receiving_bytes_ = 0;   // as counted in the server's total
     std::size_t unconsumed_bytes_ = 0;  // of a claimed body, with the handler

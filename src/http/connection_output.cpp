@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "http/connection.hpp"
+#include "http/content_length.hpp"
 #include "http/refusal.hpp"
 
 namespace idlewatt::http {
@@ -124,15 +125,19 @@ void Connection::begin(Response response) {
     }
     forget_body();
     streamed_ = true;
-    chunked_ = !http_1_0_ && !head_request_;
-    keep_alive_ = keep_alive_ && !http_1_0_;
-    append_head(response, std::nullopt);
+    announced_bytes_ = announced_length(response.headers);
+    chunked_ = !http_1_0_ && !head_request_ && !announced_bytes_;
+    keep_alive_ = keep_alive_ && (!http_1_0_ || announced_bytes_);
+    append_head(response, announced_bytes_);
     enter(Phase::streaming);
     write(response.body);
     flush_soon();
 }
 
 void Connection::write(std::string_view bytes) {
+    if (announced_bytes_) {
+        bytes = bytes.substr(0, *announced_bytes_ - std::min(*announced_bytes_, given_bytes_));
+    }
     if (phase_ != Phase::streaming || bytes.empty()) {
         return;
     }
@@ -144,6 +149,10 @@ void Connection::write(std::string_view bytes) {
 
 void Connection::end() {
     if (phase_ != Phase::streaming) {
+        return;
+    }
+    if (given_bytes_ < announced_bytes_.value_or(0) && !head_request_) {
+        break_off();
         return;
     }
     if (chunked_) {

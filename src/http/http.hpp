@@ -120,7 +120,9 @@ public:
 
     // The whole answer.
     virtual void respond(RequestId request, Response response) = 0;
-    // An answer in parts (chunked). The body of response, if any, is the first part.
+    // An answer in parts (chunked). The body of response, if any, is the first part. With a
+    // content-length among the headers it is not chunked: so many bytes are given, what is more is
+    // left out, and an end before them breaks the answer off.
     virtual void begin(RequestId request, Response response) = 0;
     // Never blocks; the caller watches on_written and keeps what it gives bounded.
     virtual void write(RequestId request, std::string bytes) = 0;

@@ -11,6 +11,7 @@
 
 #include "base/assert.hpp"
 #include "base/prng.hpp"
+#include "http/content_length.hpp"
 #include "http/refusal.hpp"
 
 namespace idlewatt::http {
@@ -34,6 +35,7 @@ struct MemoryExchange {
     FilePart file;                 // goes to the client behind `waiting`; bytes: what is left
     std::uint64_t given_bytes = 0;
     std::uint64_t written_bytes = 0;
+    std::optional<std::uint64_t> announced_bytes;  // of a streamed answer that said its length
     // Of a claimed body.
     std::string upload;
     std::size_t upload_given = 0;
@@ -370,6 +372,9 @@ void MemoryServer::consume_body(RequestId request, std::size_t bytes) {
 void MemoryServer::begin(RequestId request, Response response) {
     if (MemoryExchange* exchange = impl_->answerable(request, Answer::none)) {
         exchange->answer = Answer::streaming;
+        exchange->announced_bytes = announced_length(response.headers);
+        response.body.resize(
+            std::min(response.body.size(), exchange->announced_bytes.value_or(SIZE_MAX)));
         exchange->given_bytes = response.body.size();
         impl_->start(request, *exchange, std::move(response));
     }
@@ -380,6 +385,8 @@ void MemoryServer::write(RequestId request, std::string bytes) {
     if (exchange == nullptr || !exchange->client) {
         return;
     }
+    const std::uint64_t most = exchange->announced_bytes.value_or(UINT64_MAX);
+    bytes.resize(std::min<std::uint64_t>(bytes.size(), most - exchange->given_bytes));
     exchange->given_bytes += bytes.size();
     if (!exchange->head_request) {
         exchange->waiting += bytes;
@@ -389,7 +396,9 @@ void MemoryServer::write(RequestId request, std::string bytes) {
 
 void MemoryServer::end(RequestId request) {
     if (MemoryExchange* exchange = impl_->answerable(request, Answer::streaming)) {
-        exchange->answer = Answer::stream_ended;
+        const bool whole = exchange->head_request ||
+                           exchange->given_bytes >= exchange->announced_bytes.value_or(0);
+        exchange->answer = whole ? Answer::stream_ended : Answer::broken;
         impl_->post_delivery(request, *exchange);
     }
 }

@@ -13,12 +13,16 @@ constexpr std::string_view plain_scheme = "http://";
 constexpr std::string_view tls_scheme = "https://";
 
 bool is_the_clients(std::string_view name, const Call& call) {
-    return name == "content-length" || name == "connection" || name == "host" ||
-           (name == "authorization" && !call.bearer_token.empty()) ||
+    return name == "content-length" || name == "transfer-encoding" || name == "connection" ||
+           name == "host" || (name == "authorization" && !call.bearer_token.empty()) ||
            (name == "range" && call.range);
 }
 
-std::uint64_t body_bytes(const Call& call) {
+// nullopt: not known before.
+std::optional<std::uint64_t> body_bytes(const Call& call) {
+    if (call.body_stream) {
+        return call.body_stream->bytes;
+    }
     return call.body_file.file ? call.body_file.bytes : call.body.size();
 }
 
@@ -89,9 +93,11 @@ std::string request_head(const Call& call, const Place& place) {
         }
         head += "\r\n";
     }
-    const std::uint64_t bytes = body_bytes(call);
-    if (bytes > 0 || (call.method != "GET" && call.method != "HEAD")) {
-        head += "content-length: " + std::to_string(bytes) + "\r\n";
+    const std::optional<std::uint64_t> bytes = body_bytes(call);
+    if (!bytes) {
+        head += "transfer-encoding: chunked\r\n";
+    } else if (*bytes > 0 || (call.method != "GET" && call.method != "HEAD")) {
+        head += "content-length: " + std::to_string(*bytes) + "\r\n";
     }
     return head + "\r\n";
 }

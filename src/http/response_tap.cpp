@@ -22,6 +22,14 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kind_names{"head", "body", "end", "broken", "run"};
 constexpr std::string_view tapped_path = "/v1/";
+// Carried for somebody else, large, and no answers of cars.
+constexpr std::array<std::string_view, 2> carried_paths{"/v1/files", "/v1/batches"};
+
+bool is_tapped(std::string_view target) {
+    return target.starts_with(tapped_path) &&
+           std::ranges::none_of(carried_paths,
+                                [&](std::string_view path) { return target.starts_with(path); });
+}
 
 class TappedServer final : public Server {
 public:
@@ -38,7 +46,7 @@ public:
     void set_handler(Handler handler) override {
         Handler passed = handler;
         passed.on_request = [this, next = handler.on_request](Request request) {
-            if (request.target.starts_with(tapped_path))
+            if (is_tapped(request.target))
                 tapped_.insert(request.id);
             if (next)
                 next(std::move(request));

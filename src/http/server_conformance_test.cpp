@@ -126,6 +126,29 @@ TEST_P(ServerConformance, TheHeadArrivesBeforeTheFirstPart) {
     EXPECT_TRUE(call->complete);
 }
 
+TEST_P(ServerConformance, AStreamThatSaysItsLengthKeepsToIt) {
+    act_ = [this](const Request& r) {
+        server().begin(r.id, {206, {{"content-length", "10"}}, "01"});
+        server().write(r.id, "2345");
+        if (r.target != "/short")
+            server().write(r.id, "6789 and more");
+        server().end(r.id);
+    };
+    const auto whole = harness_->send("GET", "/", {}, "");
+    const auto head = harness_->send("HEAD", "/", {}, "");
+    const auto broken = harness_->send("GET", "/short", {}, "");
+    run_until([&] { return whole->ended && head->ended && broken->ended; });
+    EXPECT_TRUE(whole->complete);
+    EXPECT_EQ(whole->body, "0123456789");
+    EXPECT_EQ(whole->headers["content-length"], "10");
+    EXPECT_EQ(whole->headers.count("transfer-encoding"), 0U);
+    EXPECT_TRUE(head->complete);
+    EXPECT_EQ(head->headers["content-length"], "10");
+    EXPECT_EQ(head->body, "");
+    EXPECT_FALSE(broken->complete);
+    settle();
+}
+
 TEST_P(ServerConformance, AnAbortIsSeenAsBroken) {
     for (const bool begun : {false, true}) {
         requests_.clear();
