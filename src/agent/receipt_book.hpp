@@ -8,9 +8,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
-#include <memory>
 #include <string>
 
 #include "base/loop.hpp"
@@ -18,6 +16,7 @@
 #include "bus/bus.hpp"
 #include "core/receipt.hpp"
 #include "identity/identity.hpp"
+#include "spool/outbox.hpp"
 #include "spool/spool.hpp"
 #include "wire/subject.hpp"
 #include "wire/wire.hpp"
@@ -27,13 +26,11 @@ namespace idlewatt::agent {
 // Receipts gathered for this long go out together.
 inline constexpr base::Duration receipt_gather = base::milliseconds(50);
 inline constexpr base::Duration receipt_answer_timeout = base::seconds(3);
-inline constexpr base::Duration receipt_retry_max = base::seconds(30);
 
 class ReceiptBook {
 public:
     ReceiptBook(base::Loop& loop, bus::Bus& bus, spool::Spool& spool, const identity::KeyPair& key,
                 wire::Subjects subjects, core::VehicleId vehicle, std::uint64_t seed);
-    ~ReceiptBook();
 
     ReceiptBook(const ReceiptBook&) = delete;
     ReceiptBook& operator=(const ReceiptBook&) = delete;
@@ -43,18 +40,13 @@ public:
     // and the receipt lives in memory until it is delivered.
     void close(core::Receipt receipt);
     // After a reconnect: no need to wait for the next try.
-    void deliver_now();
+    void deliver_now() { outbox_.deliver_now(); }
 
     [[nodiscard]] std::size_t undelivered() const { return outbox_.size(); }
 
 private:
-    void recover();
-    void deliver_after(base::Duration delay);
-    void deliver();
-    void take_answer(const wire::ReceiptsAnswer& answer);
-    void set_aside(const core::ReceiptId& id);
-    void drop(const core::ReceiptId& id);
-    [[nodiscard]] bool is_signed(const core::ReceiptId& id) const;
+    void recover_drafts();
+    void send(const std::vector<spool::Parcel>& batch, const spool::Outbox::Answer& answer);
     [[nodiscard]] core::ReceiptId id_for(const core::Receipt& receipt);
 
     base::Loop& loop_;
@@ -64,16 +56,10 @@ private:
     wire::Subjects subjects_;
     core::VehicleId vehicle_;
     base::Prng prng_;
-
-    std::deque<core::SignedReceipt> outbox_;
     // A draft and the receipt that it becomes have one id: dying between the two writes makes no
     // second receipt for an attempt.
     std::map<core::AttemptId, core::ReceiptId> draft_ids_;
-    bool asking_ = false;
-    bool timer_set_ = false;
-    base::TimerId timer_{};
-    base::Duration retry_ = base::seconds(1);
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    spool::Outbox outbox_;
 };
 
 }  // namespace idlewatt::agent

@@ -9,14 +9,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <memory>
 #include <string>
 
 #include "base/loop.hpp"
 #include "bus/bus.hpp"
 #include "core/delivery.hpp"
 #include "identity/identity.hpp"
+#include "spool/outbox.hpp"
 #include "spool/spool.hpp"
 #include "wire/cell.hpp"
 #include "wire/subject.hpp"
@@ -26,8 +25,6 @@ namespace idlewatt::gateway {
 // Records gathered for this long go out together.
 inline constexpr base::Duration delivery_gather = base::milliseconds(200);
 inline constexpr base::Duration delivery_answer_timeout = base::seconds(3);
-inline constexpr base::Duration delivery_retry_first = base::seconds(1);
-inline constexpr base::Duration delivery_retry_max = base::seconds(30);
 // Not yet committed; further ones are lost, which is logged. About 100 MB of the spool.
 inline constexpr std::size_t deliveries_kept_max = 250'000;
 
@@ -35,14 +32,13 @@ class DeliveryBook {
 public:
     DeliveryBook(base::Loop& loop, bus::Bus& bus, spool::Spool& spool, const identity::KeyPair& key,
                  wire::Subjects subjects, core::GatewayId gateway, std::string user_jwt);
-    ~DeliveryBook();
 
     DeliveryBook(const DeliveryBook&) = delete;
     DeliveryBook& operator=(const DeliveryBook&) = delete;
 
     void add(const core::Delivery& delivery);
     // After a reconnect: no need to wait for the next try.
-    void deliver_now();
+    void deliver_now() { outbox_.deliver_now(); }
     // After a renewal of the credentials.
     void set_user_jwt(std::string user_jwt) { user_jwt_ = std::move(user_jwt); }
 
@@ -50,29 +46,15 @@ public:
     [[nodiscard]] std::uint64_t lost() const { return lost_; }
 
 private:
-    void recover();
-    void deliver_after(base::Duration delay);
-    void deliver();
-    void take_answer(const wire::DeliveriesAnswer& answer);
-    void set_aside(const core::DeliveryId& id);
-    void drop(const core::DeliveryId& id);
+    void send(const std::vector<spool::Parcel>& batch, const spool::Outbox::Answer& answer);
 
-    base::Loop& loop_;
     bus::Bus& bus_;
-    spool::Spool& spool_;
     const identity::KeyPair& key_;
     wire::Subjects subjects_;
     core::GatewayId gateway_;
     std::string user_jwt_;
-
-    std::deque<core::SignedDelivery> outbox_;
-    bool unsynced_ = false;
-    bool asking_ = false;
-    bool timer_set_ = false;
-    base::TimerId timer_{};
-    base::Duration retry_ = delivery_retry_first;
     std::uint64_t lost_ = 0;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    spool::Outbox outbox_;
 };
 
 }  // namespace idlewatt::gateway
