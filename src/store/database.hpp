@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "store/batch_rows.hpp"
 #include "store/rows.hpp"
 
 namespace soci {
@@ -67,6 +68,27 @@ public:
     [[nodiscard]] base::Result<std::vector<std::size_t>> add_deliveries(
         const std::vector<const std::vector<StoredDelivery>*>& calls);
     [[nodiscard]] base::Result<DeliveryTotals> delivery_totals();
+
+    // database_batches.cpp
+    [[nodiscard]] base::Result<void> add_file(const File& file);
+    [[nodiscard]] base::Result<void> erase_file(const std::string& id);
+    [[nodiscard]] base::Result<std::vector<File>> list_files();
+    [[nodiscard]] base::Result<void> put_batch(const Batch& batch);
+    [[nodiscard]] base::Result<std::optional<Batch>> find_batch(const std::string& id);
+    [[nodiscard]] base::Result<BatchPage> batch_page(const core::KeyId& key,
+                                                     const std::string& after, std::size_t limit);
+    [[nodiscard]] base::Result<std::vector<Batch>> open_batches();
+    [[nodiscard]] base::Result<void> end_batch(const Batch& batch, const std::vector<File>& files);
+
+    // database_lines.cpp
+    [[nodiscard]] base::Result<void> add_batch_lines(const std::string& batch,
+                                                     const std::vector<BatchLine>& lines);
+    [[nodiscard]] base::Result<BatchState> batch_state(const std::string& batch);
+    [[nodiscard]] base::Result<std::vector<std::size_t>> add_batch_results(
+        const std::vector<const std::vector<BatchResult>*>& calls);
+    [[nodiscard]] base::Result<BatchItemPage> batch_items(const std::string& batch,
+                                                          std::uint32_t after, std::size_t limit,
+                                                          std::size_t bytes_max);
 
 private:
     struct Prepared;

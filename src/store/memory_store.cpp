@@ -4,13 +4,14 @@
 
 #include <algorithm>
 
+#include "store/memory_batches.hpp"
+
 namespace idlewatt::store {
 
 namespace {
 
 tl::unexpected<base::Error> deny_claim(const char* why) {
-    return base::fail(base::ErrorKind::denied,
-                      std::string("the car cannot be enrolled: ") + why);
+    return base::fail(base::ErrorKind::denied, std::string("the car cannot be enrolled: ") + why);
 }
 
 template <class Key, class Value>
@@ -266,6 +267,92 @@ public:
             }
             return totals;
         });
+    }
+
+    void add_file(File file, Callback<void> done) override {
+        call<void>(std::move(done), [file = std::move(file)](MemoryDatabase& database) {
+            database.files.emplace(file.id, file);
+        });
+    }
+
+    void erase_file(std::string id, Callback<void> done) override {
+        call<void>(std::move(done),
+                   [id = std::move(id)](MemoryDatabase& database) -> base::Result<void> {
+                       if (database.files.erase(id) == 0)
+                           return base::fail(base::ErrorKind::not_found, "no file has this id");
+                       return {};
+                   });
+    }
+
+    void list_files(Callback<std::vector<File>> done) override {
+        call<std::vector<File>>(std::move(done),
+                                [](MemoryDatabase& database) { return values(database.files); });
+    }
+
+    void put_batch(Batch batch, Callback<void> done) override {
+        call<void>(std::move(done), [batch = std::move(batch)](MemoryDatabase& database) {
+            database.batches[batch.id] = batch;
+        });
+    }
+
+    void find_batch(std::string id, Callback<std::optional<Batch>> done) override {
+        using Found = std::optional<Batch>;
+        call<Found>(std::move(done), [id = std::move(id)](MemoryDatabase& database) -> Found {
+            const auto found = database.batches.find(id);
+            return found == database.batches.end() ? Found{} : found->second;
+        });
+    }
+
+    void batch_page(core::KeyId key, std::string after, std::size_t limit,
+                    Callback<BatchPage> done) override {
+        call<BatchPage>(std::move(done), [key = std::move(key), after = std::move(after),
+                                          limit](MemoryDatabase& database) {
+            return memory_batch_page(database, key, after, limit);
+        });
+    }
+
+    void open_batches(Callback<std::vector<Batch>> done) override {
+        call<std::vector<Batch>>(std::move(done), [](MemoryDatabase& database) {
+            std::vector<Batch> open = values(database.batches);
+            std::erase_if(open, [](const Batch& one) { return is_terminal(one.status); });
+            return open;
+        });
+    }
+
+    void add_batch_lines(std::string batch, std::vector<BatchLine> lines,
+                         Callback<void> done) override {
+        call<void>(std::move(done),
+                   [batch = std::move(batch), lines = std::move(lines)](MemoryDatabase& database) {
+                       memory_add_lines(database, batch, lines);
+                   });
+    }
+
+    void batch_state(std::string batch, Callback<BatchState> done) override {
+        call<BatchState>(std::move(done), [batch = std::move(batch)](MemoryDatabase& database) {
+            return memory_batch_state(database, batch);
+        });
+    }
+
+    void add_batch_results(std::vector<BatchResult> results, Callback<std::size_t> done) override {
+        call<std::size_t>(std::move(done),
+                          [results = std::move(results)](MemoryDatabase& database) {
+                              return memory_add_results(database, results);
+                          });
+    }
+
+    void batch_items(std::string batch, std::uint32_t after, std::size_t limit,
+                     std::size_t bytes_max, Callback<BatchItemPage> done) override {
+        call<BatchItemPage>(std::move(done), [batch = std::move(batch), after, limit,
+                                              bytes_max](MemoryDatabase& database) {
+            return memory_batch_items(database, batch, after, limit, bytes_max);
+        });
+    }
+
+    void end_batch(Batch batch, std::vector<File> files, Callback<void> done) override {
+        call<void>(std::move(done),
+                   [batch = std::move(batch), files = std::move(files)](MemoryDatabase& database) {
+                       memory_end_batch(database, batch, files);
+                   });
     }
 
 private:

@@ -30,6 +30,9 @@ struct MemoryDatabase {
     std::map<core::KeyId, core::ApiKey> keys{};
     std::map<std::string, core::Model> models{};
     std::map<core::VehicleId, VehicleAssignment> assignments{};
+    std::map<std::string, File> files{};
+    std::map<std::string, Batch> batches{};
+    std::map<std::pair<std::string, std::uint32_t>, BatchItem> lines{};  // by batch and line
 };
 
 [[nodiscard]] std::unique_ptr<Store> open_memory_store(base::Loop& loop,

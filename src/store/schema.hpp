@@ -119,8 +119,68 @@ inline constexpr const char* schema_version_2[] = {
     "INSERT INTO delivery_total VALUES (0, 0)",
 };
 
-inline constexpr std::span<const char* const> schema_versions[] = {schema_version_1,
-                                                                   schema_version_2};
+inline constexpr const char* schema_version_3[] = {
+    "CREATE TABLE api_file ("
+    " id VARCHAR(64) NOT NULL PRIMARY KEY,"
+    " api_key VARCHAR(64) NOT NULL,"
+    " filename VARCHAR(1024) NOT NULL,"
+    " purpose VARCHAR(32) NOT NULL,"
+    " bytes BIGINT NOT NULL,"
+    " sha256 VARCHAR(64) NOT NULL,"
+    " created_at_us BIGINT NOT NULL,"
+    " expires_at_us BIGINT NOT NULL)",
+
+    "CREATE TABLE batch ("
+    " id VARCHAR(64) NOT NULL PRIMARY KEY,"
+    " api_key VARCHAR(64) NOT NULL,"
+    " endpoint VARCHAR(64) NOT NULL,"
+    " input_file VARCHAR(64) NOT NULL,"
+    " status VARCHAR(32) NOT NULL,"
+    " has_ended SMALLINT NOT NULL,"
+    " model VARCHAR(128) NOT NULL,"
+    " metadata_json TEXT NOT NULL,"
+    " errors_json TEXT NOT NULL,"
+    " output_file VARCHAR(64) NOT NULL,"
+    " error_file VARCHAR(64) NOT NULL,"
+    " output_expires_after_ns BIGINT NOT NULL,"
+    " created_at_us BIGINT NOT NULL,"
+    " expires_at_us BIGINT NOT NULL,"
+    " in_progress_at_us BIGINT NOT NULL,"
+    " finalizing_at_us BIGINT NOT NULL,"
+    " cancelling_at_us BIGINT NOT NULL,"
+    " ended_at_us BIGINT NOT NULL,"
+    " total BIGINT NOT NULL,"
+    " completed BIGINT NOT NULL,"
+    " failed BIGINT NOT NULL,"
+    " input_tokens BIGINT NOT NULL,"
+    " cached_tokens BIGINT NOT NULL,"
+    " output_tokens BIGINT NOT NULL,"
+    " reasoning_tokens BIGINT NOT NULL)",
+    "CREATE INDEX batch_api_key ON batch (api_key, id)",
+    "CREATE INDEX batch_has_ended ON batch (has_ended)",
+
+    // Only while the batch runs. An outcome is 0 for none yet, 1 for success, 2 for failure.
+    "CREATE TABLE batch_line ("
+    " batch VARCHAR(64) NOT NULL,"
+    " line BIGINT NOT NULL,"
+    " input_offset BIGINT NOT NULL,"
+    " input_bytes BIGINT NOT NULL,"
+    " custom_id VARCHAR(256) NOT NULL,"
+    " outcome SMALLINT NOT NULL,"
+    " status_code BIGINT NOT NULL,"
+    " error_code VARCHAR(64) NOT NULL,"
+    " request_id VARCHAR(128) NOT NULL,"
+    " body TEXT NOT NULL,"
+    " body_bytes BIGINT NOT NULL,"
+    " input_tokens BIGINT NOT NULL,"
+    " cached_tokens BIGINT NOT NULL,"
+    " output_tokens BIGINT NOT NULL,"
+    " reasoning_tokens BIGINT NOT NULL,"
+    " PRIMARY KEY (batch, line))",
+};
+
+inline constexpr std::span<const char* const> schema_versions[] = {
+    schema_version_1, schema_version_2, schema_version_3};
 inline constexpr int schema_version = static_cast<int>(std::size(schema_versions));
 
 }  // namespace idlewatt::store

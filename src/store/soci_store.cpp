@@ -148,6 +148,62 @@ void SociStore::delivery_totals(Callback<DeliveryTotals> done) {
     ask(std::move(done), [](Database& database) { return database.delivery_totals(); });
 }
 
+// ── files and batches ───────────────────────────────────────────────────────────────────────────
+
+void SociStore::add_file(File file, Callback<void> done) {
+    ask(std::move(done),
+        [file = std::move(file)](Database& database) { return database.add_file(file); });
+}
+void SociStore::erase_file(std::string id, Callback<void> done) {
+    ask(std::move(done),
+        [id = std::move(id)](Database& database) { return database.erase_file(id); });
+}
+void SociStore::list_files(Callback<std::vector<File>> done) {
+    ask(std::move(done), [](Database& database) { return database.list_files(); });
+}
+void SociStore::put_batch(Batch batch, Callback<void> done) {
+    ask(std::move(done),
+        [batch = std::move(batch)](Database& database) { return database.put_batch(batch); });
+}
+void SociStore::find_batch(std::string id, Callback<std::optional<Batch>> done) {
+    ask(std::move(done),
+        [id = std::move(id)](Database& database) { return database.find_batch(id); });
+}
+void SociStore::batch_page(core::KeyId key, std::string after, std::size_t limit,
+                           Callback<BatchPage> done) {
+    ask(std::move(done),
+        [key = std::move(key), after = std::move(after), limit](Database& database) {
+            return database.batch_page(key, after, limit);
+        });
+}
+void SociStore::open_batches(Callback<std::vector<Batch>> done) {
+    ask(std::move(done), [](Database& database) { return database.open_batches(); });
+}
+void SociStore::add_batch_lines(std::string batch, std::vector<BatchLine> lines,
+                                Callback<void> done) {
+    ask(std::move(done), [batch = std::move(batch), lines = std::move(lines)](Database& database) {
+        return database.add_batch_lines(batch, lines);
+    });
+}
+void SociStore::batch_state(std::string batch, Callback<BatchState> done) {
+    ask(std::move(done),
+        [batch = std::move(batch)](Database& database) { return database.batch_state(batch); });
+}
+void SociStore::add_batch_results(std::vector<BatchResult> results, Callback<std::size_t> done) {
+    add(std::move(results), std::move(done));
+}
+void SociStore::batch_items(std::string batch, std::uint32_t after, std::size_t limit,
+                            std::size_t bytes_max, Callback<BatchItemPage> done) {
+    ask(std::move(done), [batch = std::move(batch), after, limit, bytes_max](Database& database) {
+        return database.batch_items(batch, after, limit, bytes_max);
+    });
+}
+void SociStore::end_batch(Batch batch, std::vector<File> files, Callback<void> done) {
+    ask(std::move(done), [batch = std::move(batch), files = std::move(files)](Database& database) {
+        return database.end_batch(batch, files);
+    });
+}
+
 // ── the database's thread ───────────────────────────────────────────────────────────────────────
 
 void SociStore::work() {
@@ -165,6 +221,8 @@ void SociStore::work() {
                 run_group<StoredReceipt>(calls);
             } else if (std::holds_alternative<Add<StoredDelivery>>(calls.front())) {
                 run_group<StoredDelivery>(calls);
+            } else if (std::holds_alternative<Add<BatchResult>>(calls.front())) {
+                run_group<BatchResult>(calls);
             } else {
                 std::get<Other>(calls.front()).run();
                 calls.pop_front();
@@ -206,6 +264,10 @@ base::Result<std::vector<std::size_t>> SociStore::add_all(
 base::Result<std::vector<std::size_t>> SociStore::add_all(
     Database& database, const std::vector<const std::vector<StoredDelivery>*>& calls) {
     return database.add_deliveries(calls);
+}
+base::Result<std::vector<std::size_t>> SociStore::add_all(
+    Database& database, const std::vector<const std::vector<BatchResult>*>& calls) {
+    return database.add_batch_results(calls);
 }
 
 // Takes the calls of one transaction off the front.

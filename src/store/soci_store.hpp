@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // A store whose database works on a thread of its own: calls queue up, and all receipts (or all
-// delivery records) that stand behind each other in the queue become one transaction, so that one
-// sync of the disk serves many cars. A lost database is opened again by the next call, at most once
-// in reopen_period. Only for the sources of this module.
+// delivery records, or results of batches) that stand behind each other in the queue become one
+// transaction, so that one sync of the disk serves many cars. A lost database is opened again by
+// the next call, at most once in reopen_period. Only for the sources of this module.
 #pragma once
 
 #include <chrono>
@@ -53,6 +53,22 @@ public:
                         Callback<std::size_t> done) override;
     void delivery_totals(Callback<DeliveryTotals> done) override;
 
+    void add_file(File file, Callback<void> done) override;
+    void erase_file(std::string id, Callback<void> done) override;
+    void list_files(Callback<std::vector<File>> done) override;
+    void put_batch(Batch batch, Callback<void> done) override;
+    void find_batch(std::string id, Callback<std::optional<Batch>> done) override;
+    void batch_page(core::KeyId key, std::string after, std::size_t limit,
+                    Callback<BatchPage> done) override;
+    void open_batches(Callback<std::vector<Batch>> done) override;
+    void add_batch_lines(std::string batch, std::vector<BatchLine> lines,
+                         Callback<void> done) override;
+    void batch_state(std::string batch, Callback<BatchState> done) override;
+    void add_batch_results(std::vector<BatchResult> results, Callback<std::size_t> done) override;
+    void batch_items(std::string batch, std::uint32_t after, std::size_t limit,
+                     std::size_t bytes_max, Callback<BatchItemPage> done) override;
+    void end_batch(Batch batch, std::vector<File> files, Callback<void> done) override;
+
 private:
     template <class Record>
     struct Add {
@@ -62,7 +78,7 @@ private:
     struct Other {
         std::function<void()> run;  // on the database's thread
     };
-    using Call = std::variant<Other, Add<StoredReceipt>, Add<StoredDelivery>>;
+    using Call = std::variant<Other, Add<StoredReceipt>, Add<StoredDelivery>, Add<BatchResult>>;
 
     // False when too many wait.
     bool enqueue(Call call);
@@ -85,6 +101,8 @@ private:
         Database& database, const std::vector<const std::vector<StoredReceipt>*>& calls);
     static base::Result<std::vector<std::size_t>> add_all(
         Database& database, const std::vector<const std::vector<StoredDelivery>*>& calls);
+    static base::Result<std::vector<std::size_t>> add_all(
+        Database& database, const std::vector<const std::vector<BatchResult>*>& calls);
 
     // Constant after construction.
     base::Loop& loop_;

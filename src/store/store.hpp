@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // The coordinator's memory: who is enrolled, which keys and models there are, what each car is to
-// hold, which receipts and delivery records have arrived. Hides the database (SOCI over SQLite or
-// PostgreSQL). What is acknowledged has been committed.
+// hold, which receipts and delivery records have arrived, which files and batches clients have.
+// Hides the database (SOCI over SQLite or PostgreSQL). What is acknowledged has been committed.
 //
 // Lifecycle: opened by sqlite_store.hpp, postgresql_store.hpp or memory_store.hpp. Destruction
 // waits for the calls under way; their callbacks do not run any more. Threads: calls and callbacks
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "store/batch_rows.hpp"
 #include "store/rows.hpp"
 
 namespace idlewatt::store {
@@ -82,6 +83,33 @@ public:
     virtual void add_deliveries(std::vector<StoredDelivery> deliveries,
                                 Callback<std::size_t> done) = 0;
     virtual void delivery_totals(Callback<DeliveryTotals> done) = 0;
+
+    // ── files and batches ───────────────────────────────────────────────────────────────────────
+
+    virtual void add_file(File file, Callback<void> done) = 0;
+    virtual void erase_file(std::string id, Callback<void> done) = 0;  // not_found
+    virtual void list_files(Callback<std::vector<File>> done) = 0;     // by id
+
+    // Adds or replaces.
+    virtual void put_batch(Batch batch, Callback<void> done) = 0;
+    virtual void find_batch(std::string id, Callback<std::optional<Batch>> done) = 0;
+    // Those of a key, behind `after` in the order of their ids, the newest first.
+    virtual void batch_page(core::KeyId key, std::string after, std::size_t limit,
+                            Callback<BatchPage> done) = 0;
+    // Those that have not ended.
+    virtual void open_batches(Callback<std::vector<Batch>> done) = 0;
+    // Erases those that are there, unless they begin behind the first line.
+    virtual void add_batch_lines(std::string batch, std::vector<BatchLine> lines,
+                                 Callback<void> done) = 0;
+    virtual void batch_state(std::string batch, Callback<BatchState> done) = 0;
+    // As add_receipts(): a line that has a result keeps it, and a line that is not there gets none.
+    virtual void add_batch_results(std::vector<BatchResult> results,
+                                   Callback<std::size_t> done) = 0;
+    // Lines behind `after`: at most so many, and no more bytes of bodies than that, but one always.
+    virtual void batch_items(std::string batch, std::uint32_t after, std::size_t limit,
+                             std::size_t bytes_max, Callback<BatchItemPage> done) = 0;
+    // The end of a batch in one transaction: its row, its files, and its lines are no more.
+    virtual void end_batch(Batch batch, std::vector<File> files, Callback<void> done) = 0;
 };
 
 }  // namespace idlewatt::store
