@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,6 +49,19 @@ struct Progress {
     friend bool operator==(const Progress&, const Progress&) = default;
 };
 
+// The bytes of a blob whose hash is known only at its end. Destroying it without finish() throws
+// them away, and no callback comes any more; it may be destroyed in one. Gone before its store.
+class Draft {
+public:
+    virtual ~Draft() = default;
+
+    // The next bytes, at most part_bytes_max. The answer: how many are written in all. After an
+    // error nothing more is taken.
+    virtual void append(std::string bytes, Callback<std::uint64_t> done) = 0;
+    // Once, as the last call: on the disk and under its name. Pin it in the callback, or it may go.
+    virtual void finish(Callback<Blob> done) = 0;
+};
+
 class Blobs {
 public:
     virtual ~Blobs() = default;
@@ -72,6 +86,8 @@ public:
     // one blob are done in their order; the answer is what holds after this one.
     virtual void put(std::string_view sha256, std::uint64_t bytes_total, std::uint64_t offset,
                      std::string bytes, Callback<Progress> done) = 0;
+    // A new blob, of as many bytes as will come. They count as in use.
+    [[nodiscard]] virtual std::unique_ptr<Draft> draft() = 0;
     // At most count bytes (part_bytes_max) of a complete blob; fewer only at its end.
     virtual void read(std::string_view sha256, std::uint64_t offset, std::size_t count,
                       Callback<std::string> done) = 0;

@@ -322,6 +322,73 @@ TEST_P(BlobsConformance, HoldsItsPromisesUnderRandomUse) {
     EXPECT_GT(completed, 20);
 }
 
+TEST_P(BlobsConformance, ADraftGetsTheNameOfItsBytes) {
+    const std::string bytes = bytes_of(40, 500);
+    auto draft = blobs->draft();
+    const auto append = [&](std::string part) {
+        return wait<std::uint64_t>(
+            [&](auto done) { draft->append(std::move(part), std::move(done)); });
+    };
+    EXPECT_EQ(append(bytes.substr(0, 200)), 200U);
+    EXPECT_EQ(append(bytes.substr(200)), 500U);
+    EXPECT_EQ(blobs->bytes_used(), 500U);
+    EXPECT_TRUE(blobs->list().empty());
+    const auto blob = wait<Blob>([&](auto done) { draft->finish(std::move(done)); });
+    ASSERT_TRUE(blob) << blob.error().message;
+    EXPECT_EQ(blob->sha256, sha256_of(bytes));
+    EXPECT_EQ(blob->bytes, 500U);
+    draft.reset();
+    EXPECT_EQ(blobs->bytes_used(), 500U);
+    EXPECT_EQ(*read(blob->sha256, 0, 1000), bytes);
+    reopen();
+    EXPECT_EQ(*read(blob->sha256, 0, 1000), bytes);
+}
+
+TEST_P(BlobsConformance, ADraftThatIsNotFinishedLeavesNothing) {
+    auto draft = blobs->draft();
+    bool told = false;
+    draft->append(bytes_of(41, 300), [&](const auto&) { told = true; });
+    draft.reset();
+    EXPECT_EQ(blobs->bytes_used(), 0U);
+    put_whole(42, 900);  // there is room
+    EXPECT_FALSE(told);
+    reopen();
+    EXPECT_EQ(blobs->list().size(), 1U);
+}
+
+TEST_P(BlobsConformance, DraftsMakeRoomAndAreNotDropped) {
+    const std::string old = put_whole(43, 600);
+    auto draft = blobs->draft();
+    const auto append = [&](std::size_t count) {
+        return wait<std::uint64_t>(
+            [&](auto done) { draft->append(bytes_of(44, count), std::move(done)); });
+    };
+    ASSERT_TRUE(append(400));
+    EXPECT_TRUE(blobs->find(old));
+    ASSERT_TRUE(append(100));
+    EXPECT_FALSE(blobs->find(old)) << "the least recently used one goes";
+    EXPECT_EQ(kind_of(append(501)), base::ErrorKind::limit_exceeded);
+    EXPECT_EQ(kind_of(put(sha256_of(bytes_of(45, 600)), 600, 0, bytes_of(45, 600))),
+              base::ErrorKind::limit_exceeded);
+}
+
+TEST_P(BlobsConformance, ADraftOfWhatIsThereAlreadyIsThat) {
+    const std::string name = put_whole(46, 300);
+    auto draft = blobs->draft();
+    ASSERT_TRUE(
+        wait<std::uint64_t>([&](auto done) { draft->append(bytes_of(46, 300), std::move(done)); }));
+    const auto blob = wait<Blob>([&](auto done) { draft->finish(std::move(done)); });
+    ASSERT_TRUE(blob);
+    EXPECT_EQ(blob->sha256, name);
+    EXPECT_EQ(blobs->list().size(), 1U);
+    auto empty = blobs->draft();
+    const auto nothing = wait<Blob>([&](auto done) { empty->finish(std::move(done)); });
+    ASSERT_TRUE(nothing);
+    EXPECT_EQ(nothing->sha256, sha256_of(""));
+    EXPECT_EQ(nothing->bytes, 0U);
+    EXPECT_EQ(*read(name, 0, 1000), bytes_of(46, 300));
+}
+
 INSTANTIATE_TEST_SUITE_P(Both, BlobsConformance, testing::Values("folder", "memory"),
                          [](const auto& which) { return std::string(which.param); });
 

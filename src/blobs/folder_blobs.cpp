@@ -16,6 +16,7 @@
 #include "base/descriptor.hpp"
 #include "base/log.hpp"
 #include "blobs/blob_index.hpp"
+#include "blobs/draft_file.hpp"
 #include "blobs/part_writer.hpp"
 #include "blobs/worker.hpp"
 #include "core/model.hpp"
@@ -76,8 +77,20 @@ public:
     void read(std::string_view sha256, std::uint64_t offset, std::size_t count,
               Callback<std::string> done) override;
     void erase(std::string_view sha256, Callback<void> done) override;
+    [[nodiscard]] std::unique_ptr<Draft> draft() override;
 
 private:
+    friend class FolderDraft;
+
+    void append(const std::shared_ptr<DraftFile>& file, const std::string& name,
+                std::uint64_t bytes_before, std::string bytes, Callback<std::uint64_t> done);
+    void finish(const std::shared_ptr<DraftFile>& file, const std::string& name,
+                Callback<Blob> done);
+    [[nodiscard]] bool in_use(std::string_view sha256) const {
+        return index_.pinned(sha256) || finishing_ > 0;
+    }
+    void drop(std::shared_ptr<DraftFile> file, const std::string& name);
+    void make_room(const std::vector<std::string>& victims);
     [[nodiscard]] std::string path(std::string_view sha256) const {
         return folder_ + "/" + std::string(sha256);
     }
@@ -91,6 +104,8 @@ private:
     base::Descriptor lock_;
     BlobIndex index_;
     std::size_t unwritten_bytes_ = 0;
+    std::uint64_t drafts_made_ = 0;
+    std::size_t finishing_ = 0;  // drafts: any of them may become the blob that is erased
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::weak_ptr<bool> alive_mark_ = alive_;
     PartWriter writer_;
@@ -120,6 +135,10 @@ base::Result<void> FolderBlobs::open() {
     for (std::filesystem::directory_iterator entry(folder_, error), end; !error && entry != end;
          entry.increment(error)) {
         std::string name = entry->path().filename();
+        if (name.starts_with(draft_prefix)) {
+            ::unlink(entry->path().c_str());  // of a life that ended in the middle of it
+            continue;
+        }
         const bool complete = !name.ends_with(part_suffix);
         if (!complete)
             name.resize(name.size() - part_suffix.size());
@@ -199,13 +218,7 @@ void FolderBlobs::put(std::string_view sha256, std::uint64_t bytes_total, std::u
     auto victims = index_.reserve(name, bytes_total, free_bytes());
     if (!victims)
         return refuse(victims.error());
-    for (const std::string& victim : *victims) {
-        base::log_info("blobs", "dropping " + victim + " to make room");
-        writing_.do_later([this, victim] {
-            if (auto erased = writer_.erase(victim); !erased)
-                base::log_warning("blobs", erased.error().message);
-        });
-    }
+    make_room(*victims);
     const std::size_t count = bytes.size();
     unwritten_bytes_ += count;
     writing_.do_later(
@@ -217,6 +230,16 @@ void FolderBlobs::put(std::string_view sha256, std::uint64_t bytes_total, std::u
                 done(result);
             });
         });
+}
+
+void FolderBlobs::make_room(const std::vector<std::string>& victims) {
+    for (const std::string& victim : victims) {
+        base::log_info("blobs", "dropping " + victim + " to make room");
+        writing_.do_later([this, victim] {
+            if (auto erased = writer_.erase(victim); !erased)
+                base::log_warning("blobs", erased.error().message);
+        });
+    }
 }
 
 void FolderBlobs::take_note(const std::string& sha256, const base::Result<Progress>& result) {
@@ -243,8 +266,8 @@ void FolderBlobs::read(std::string_view sha256, std::uint64_t offset, std::size_
 }
 
 void FolderBlobs::erase(std::string_view sha256, Callback<void> done) {
-    if (index_.pinned(sha256) || !core::is_sha256(sha256)) {
-        const bool pinned = index_.pinned(sha256);
+    if (in_use(sha256) || !core::is_sha256(sha256)) {
+        const bool pinned = in_use(sha256);
         on_loop([done = std::move(done), pinned, name = std::string(sha256)] {
             done(pinned ? base::fail(base::ErrorKind::unavailable,
                                      "blob " + name + " is in use; try again when it is not")
@@ -256,6 +279,99 @@ void FolderBlobs::erase(std::string_view sha256, Callback<void> done) {
     writing_.do_later([this, name = std::string(sha256), done = std::move(done)] {
         on_loop([done, erased = writer_.erase(name)] { done(erased); });
     });
+}
+
+// ── drafts ──────────────────────────────────────────────────────────────────────────────────────
+
+class FolderDraft final : public Draft {
+public:
+    FolderDraft(FolderBlobs& blobs, std::string name, std::shared_ptr<DraftFile> file)
+        : blobs_(blobs), name_(std::move(name)), file_(std::move(file)) {
+        blobs_.index_.pin(name_);
+    }
+    ~FolderDraft() override {
+        blobs_.index_.unpin(name_);
+        blobs_.drop(std::move(file_), name_);
+    }
+    FolderDraft(const FolderDraft&) = delete;
+    FolderDraft& operator=(const FolderDraft&) = delete;
+
+    void append(std::string bytes, Callback<std::uint64_t> done) override {
+        const std::uint64_t before = bytes_;
+        bytes_ += bytes.size();
+        blobs_.append(file_, name_, before, std::move(bytes), guarded(std::move(done)));
+    }
+    void finish(Callback<Blob> done) override {
+        blobs_.finish(file_, name_, guarded(std::move(done)));
+    }
+
+private:
+    template <class T>
+    Callback<T> guarded(Callback<T> done) {
+        return [alive = std::weak_ptr(alive_), done = std::move(done)](base::Result<T> result) {
+            if (!alive.expired())
+                done(std::move(result));
+        };
+    }
+
+    FolderBlobs& blobs_;
+    std::string name_;
+    std::shared_ptr<DraftFile> file_;  // touched by the writing worker alone
+    std::uint64_t bytes_ = 0;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+std::unique_ptr<Draft> FolderBlobs::draft() {
+    const std::string name = std::string(draft_prefix) + std::to_string(++drafts_made_);
+    return std::make_unique<FolderDraft>(*this, name, std::make_shared<DraftFile>(path(name)));
+}
+
+void FolderBlobs::append(const std::shared_ptr<DraftFile>& file, const std::string& name,
+                         std::uint64_t bytes_before, std::string bytes,
+                         Callback<std::uint64_t> done) {
+    const auto refuse = [&](base::Error error) {
+        on_loop(
+            [done = std::move(done), error = std::move(error)] { done(tl::unexpected(error)); });
+    };
+    if (unwritten_bytes_ + bytes.size() > unwritten_bytes_max) {
+        return refuse({base::ErrorKind::unavailable,
+                       "blobs: " + std::to_string(unwritten_bytes_) +
+                           " bytes wait for the disk already; try again later"});
+    }
+    auto victims = index_.reserve(name, bytes_before + bytes.size(), free_bytes());
+    if (!victims)
+        return refuse(victims.error());
+    make_room(*victims);
+    const std::size_t count = bytes.size();
+    unwritten_bytes_ += count;
+    writing_.do_later([this, file, name, count, bytes = std::move(bytes), done = std::move(done)] {
+        on_loop([this, name, count, done, written = file->append(bytes)] {
+            unwritten_bytes_ -= count;
+            if (written)
+                index_.is_now(name, {*written, false});
+            done(written);
+        });
+    });
+}
+
+void FolderBlobs::finish(const std::shared_ptr<DraftFile>& file, const std::string& name,
+                         Callback<Blob> done) {
+    ++finishing_;
+    writing_.do_later([this, file, name, done = std::move(done)] {
+        on_loop([this, name, done, blob = file->finish(folder_)] {
+            --finishing_;
+            if (blob) {
+                index_.drop(name);
+                index_.found(blob->sha256, blob->bytes, true);
+            }
+            done(blob);
+        });
+    });
+}
+
+void FolderBlobs::drop(std::shared_ptr<DraftFile> file, const std::string& name) {
+    index_.drop(name);
+    writing_.do_later([file = std::move(file)]() mutable { file.reset(); });
 }
 
 void FolderBlobs::on_loop(std::function<void()> task) {

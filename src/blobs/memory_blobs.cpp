@@ -44,8 +44,11 @@ public:
     void read(std::string_view sha256, std::uint64_t offset, std::size_t count,
               Callback<std::string> done) override;
     void erase(std::string_view sha256, Callback<void> done) override;
+    [[nodiscard]] std::unique_ptr<Draft> draft() override;
 
 private:
+    friend class MemoryDraft;
+
     [[nodiscard]] std::uint64_t free_bytes() const;
     [[nodiscard]] base::Result<Progress> write(const std::string& name, std::uint64_t bytes_total,
                                                std::uint64_t offset, const std::string& bytes);
@@ -60,6 +63,7 @@ private:
     base::Loop& loop_;
     std::shared_ptr<MemoryShelf> shelf_;
     BlobIndex index_;
+    std::uint64_t drafts_made_ = 0;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
@@ -162,6 +166,60 @@ void MemoryBlobs::erase(std::string_view sha256, Callback<void> done) {
     if (file != shelf_->files.end())
         shelf_->files.erase(file);
     answer<void>(std::move(done), {});
+}
+
+class MemoryDraft final : public Draft {
+public:
+    MemoryDraft(MemoryBlobs& blobs, std::string name) : blobs_(blobs), name_(std::move(name)) {
+        blobs_.index_.pin(name_);
+    }
+    ~MemoryDraft() override {
+        blobs_.index_.unpin(name_);
+        blobs_.index_.drop(name_);
+    }
+    MemoryDraft(const MemoryDraft&) = delete;
+    MemoryDraft& operator=(const MemoryDraft&) = delete;
+
+    void append(std::string bytes, Callback<std::uint64_t> done) override {
+        const std::uint64_t free = blobs_.free_bytes();
+        auto victims = blobs_.index_.reserve(name_, bytes_.size() + bytes.size(),
+                                             free - std::min<std::uint64_t>(bytes_.size(), free));
+        if (!victims)
+            return answer<std::uint64_t>(std::move(done), tl::unexpected(victims.error()));
+        for (const std::string& victim : *victims)
+            blobs_.shelf_->files.erase(victim);
+        bytes_ += bytes;
+        blobs_.index_.is_now(name_, {bytes_.size(), false});
+        answer<std::uint64_t>(std::move(done), bytes_.size());
+    }
+
+    void finish(Callback<Blob> done) override {
+        const Blob blob{sha256_of(bytes_), bytes_.size(), {}};
+        blobs_.index_.drop(name_);
+        blobs_.index_.found(blob.sha256, blob.bytes, true);
+        blobs_.shelf_->files[blob.sha256] = {std::move(bytes_), true, ++blobs_.shelf_->uses};
+        answer<Blob>(std::move(done), blob);
+    }
+
+private:
+    template <class T>
+    void answer(Callback<T> done, base::Result<T> result) {
+        blobs_.answer<T>(
+            [alive = std::weak_ptr(alive_), done = std::move(done)](base::Result<T> late) {
+                if (!alive.expired())
+                    done(std::move(late));
+            },
+            std::move(result));
+    }
+
+    MemoryBlobs& blobs_;
+    std::string name_;
+    std::string bytes_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+std::unique_ptr<Draft> MemoryBlobs::draft() {
+    return std::make_unique<MemoryDraft>(*this, "draft." + std::to_string(++drafts_made_));
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::size_t hashed_slice_bytes = 1024 * 1024;
 
-// A full disk is told from a broken one: the first can be waited for.
+}  // namespace
+
 tl::unexpected<base::Error> fail_write(const std::string& what) {
     const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
     if (!full)
@@ -26,8 +27,6 @@ tl::unexpected<base::Error> fail_write(const std::string& what) {
     return base::fail(base::ErrorKind::limit_exceeded,
                       what + ": " + std::strerror(errno) + "; free some space");
 }
-
-}  // namespace
 
 base::Result<void> sync_folder(const std::string& folder) {
     const base::Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

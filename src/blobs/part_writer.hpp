@@ -58,6 +58,9 @@ private:
     std::atomic<bool> stopped_ = false;
 };
 
+// Of errno. A full disk is told from a broken one: the first can be waited for.
+[[nodiscard]] tl::unexpected<base::Error> fail_write(const std::string& what);
+
 // Makes a new name in a folder survive a power cut.
 [[nodiscard]] base::Result<void> sync_folder(const std::string& folder);
 
