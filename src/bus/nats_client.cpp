@@ -3,6 +3,7 @@
 #include "bus/nats_client.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -16,6 +17,9 @@
 namespace idlewatt::bus {
 
 namespace {
+
+constexpr std::size_t credentials_bytes_max = 64 * 1024;
+constexpr std::size_t seed_bytes = 58;
 
 struct Target {
     std::shared_ptr<NatsClientShared> shared;
@@ -117,6 +121,36 @@ natsStatus set_tls(natsOptions* options, const NatsClientOptions& wanted) {
     return natsOptions_LoadCATrustedCertificates(options, wanted.ca_file.c_str());
 }
 
+// The first line between dashes that begin with these words, or nothing.
+std::string_view block_of(std::string_view text, std::string_view words) {
+    const std::size_t title = text.find(words);
+    const std::size_t begin = title == text.npos ? text.npos : text.find('\n', title);
+    if (begin == text.npos)
+        return {};
+    const std::string_view line = text.substr(begin + 1, text.find('\n', begin + 1) - begin - 1);
+    return line.substr(0, line.find_last_not_of(" \r\t") + 1);
+}
+
+bool is_of(std::string_view text, std::string_view alphabet) {
+    return !text.empty() && text.find_first_not_of(alphabet) == text.npos;
+}
+
+// libnats would send whatever stands there, in the middle of its own words; and what it cannot find
+// it calls a server that is away.
+bool has_credentials(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::string text(credentials_bytes_max, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    constexpr std::string_view others = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+    const std::string_view jwt = block_of(text, "-BEGIN NATS USER JWT-");
+    const std::string_view seed = block_of(text, "-BEGIN USER NKEY SEED-");
+    return is_of(jwt, std::string(letters).append(others)) && std::ranges::count(jwt, '.') == 2 &&
+           seed.starts_with("SU") && seed.size() == seed_bytes &&
+           is_of(seed, std::string(letters).append("234567"));
+}
+
 using OptionsPointer = std::unique_ptr<natsOptions, decltype(&natsOptions_Destroy)>;
 
 natsStatus set_options(natsOptions* options, const NatsClientOptions& wanted,
@@ -177,7 +211,12 @@ base::ErrorKind kind_of(natsStatus status) {
 }
 
 // With what the library knows beyond the status: why a certificate is not trusted, say.
-tl::unexpected<base::Error> failure(natsStatus status) {
+tl::unexpected<base::Error> failure(natsStatus status, const NatsClientOptions& options) {
+    // A server that cannot read a JWT does not say that it is not allowed: it ends the connection.
+    if (status == NATS_PROTOCOL_ERROR && !options.credentials_file.empty()) {
+        return base::fail(base::ErrorKind::denied,
+                          "the server cannot read the credentials, or is no NATS server");
+    }
     std::string text = natsStatus_GetText(status);
     natsStatus last = NATS_OK;
     const char* detail = nats_GetLastError(&last);
@@ -216,6 +255,11 @@ struct NatsClient::Implementation {
 base::Result<std::unique_ptr<NatsClient>> NatsClient::open(const NatsClientOptions& options,
                                                            std::shared_ptr<NatsClientShared> shared,
                                                            base::Duration timeout) {
+    if (!options.credentials_file.empty() && !has_credentials(options.credentials_file)) {
+        return base::fail(base::ErrorKind::denied,
+                          options.credentials_file + " does not hold a user JWT and its seed, as " +
+                              "enrolment writes them");
+    }
     auto impl = std::make_unique<Implementation>();
     impl->shared = std::move(shared);
     impl->closure = targets().add({impl->shared, impl->lost, 0});
@@ -227,7 +271,7 @@ base::Result<std::unique_ptr<NatsClient>> NatsClient::open(const NatsClientOptio
     if (status == NATS_OK)
         status = natsConnection_Connect(&impl->connection, raw);
     if (status != NATS_OK) {
-        return failure(status);
+        return failure(status, options);
     }
     return std::unique_ptr<NatsClient>(new NatsClient(std::move(impl)));
 }

@@ -10,6 +10,7 @@
 #include "bus/nats_server.hpp"
 #include "bus_world.hpp"
 #include "http/certificate_test.hpp"
+#include "testing/mutator.hpp"
 
 namespace idlewatt::bus {
 namespace {
@@ -156,6 +157,43 @@ TEST(NatsRenewal, new_credentials_take_effect_and_bad_ones_cost_nothing) {
     car.publish("v.new", "");
     ASSERT_TRUE(world.run_until([&] { return heard.size() == 2; }));
     EXPECT_EQ(heard, (std::vector<std::string>{"v.old", "v.new"}));
+}
+
+TEST(NatsCredentials, what_is_no_credentials_is_not_called_an_absent_server) {
+    NatsWorld world;
+    const std::string file = world.enrol(world.account(), "car");
+    std::ifstream reader(file);
+    const std::string good{std::istreambuf_iterator<char>(reader), {}};
+    const auto jwt = identity::user_jwt_of_credentials(good);
+    const auto key = identity::key_of_credentials(good);
+    ASSERT_TRUE(jwt && key);
+    const auto with_jwt = [&](const std::string& text) {
+        return identity::credentials(text, key->seed());
+    };
+    const identity::KeyPair other = identity::KeyPair::generate(identity::KeyKind::user);
+    std::vector<std::string> texts{
+        "", "hello", *jwt, with_jwt(""), with_jwt("a.b.c"), with_jwt(*jwt + "A"),
+        with_jwt(jwt->substr(1)), with_jwt(*jwt + "\",\"verbose\":\"true"),
+        with_jwt(std::string(1'000'000, 'a')), identity::credentials(*jwt, "SUA"),
+        identity::credentials(*jwt, other.seed()),
+        // As if users could let others in.
+        identity::credentials(identity::mint_user_jwt(other, key->public_key(), "car", {},
+                                                      world.loop().wall_now(), {}),
+                              key->seed())};
+    testing::Mutator mutator({good}, 1);
+    for (int i = 0; i < 20; ++i)
+        texts.push_back(mutator.next());
+    for (const std::string& text : texts) {
+        std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
+        const auto connected = world.try_connect(world.options("car", file));
+        if (connected) {
+            EXPECT_NE(text.find(*jwt), std::string::npos) << text;
+            continue;
+        }
+        EXPECT_EQ(connected.error().kind, base::ErrorKind::denied)
+            << connected.error().message << '\n'
+            << text.substr(0, 2000);
+    }
 }
 
 TEST(NatsPatience, neither_opening_nor_closing_waits_longer_than_told) {
