@@ -42,9 +42,10 @@ test:
 	@ctest --test-dir $(tree) --output-on-failure --no-tests=error -LE soak -j $$(nproc)
 
 soak:
-	@tools/setup test
+	@tools/setup soak
 	@tools/configure $(tree) IDLEWATT_TESTS
 	@cmake --build $(tree) -j $(jobs)
+	@fuzz/soak --build . $(jobs)
 	@ctest --test-dir $(tree) --output-on-failure --no-tests=error -L soak
 
 bench:

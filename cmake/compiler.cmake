@@ -41,7 +41,8 @@ elseif(IDLEWATT_WERROR)
     add_compile_options(-Werror)
 endif()
 if(IDLEWATT_SANITIZE)
-    add_compile_options(-fsanitize=${IDLEWATT_SANITIZE} -fno-omit-frame-pointer)
+    # What a sanitizer finds ends the test.
+    add_compile_options(-fsanitize=${IDLEWATT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${IDLEWATT_SANITIZE})
 endif()
 

@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// Runs a target without clang: all seeds, then mutations of them. The same numbers give the same
-// inputs on every machine. Prints what came of it; a broken promise ends the process.
+// Runs a target without clang: all seeds, what was once found, then mutations of both. The same
+// numbers give the same inputs on every machine. Prints what came of it; a broken promise, a crash,
+// a hang or too much memory ends the process and leaves the input in fuzz_broken.bin.
 //
-//   fuzz_TARGET [--mutations N] [--seed S] [--seconds T] [--write-seeds DIR] [FILE...]
-#include <array>
+//   fuzz_TARGET [--mutations N] [--seed S] [--seconds T] [--corpus DIR] [--write-seeds DIR]
+//   [FILE...]
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <new>
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <malloc.h>
 
-#include "base/prng.hpp"
 #include "fuzz.hpp"
+#include "testing/mutator.hpp"
 
 namespace {
 
@@ -66,102 +74,46 @@ namespace {
 // What one input may need: a tree of small values is some hundred times larger than its text.
 constexpr std::size_t memory_base_bytes = 512 * 1024;
 constexpr std::size_t memory_growth_max = 512;
-constexpr std::size_t input_bytes_max = 64 * 1024;
-constexpr std::chrono::seconds one_input_max{10};  // a hang, on any machine
+// What may stay behind: roles remember, within their bounds.
+constexpr std::size_t memory_kept_max = 16 * 1024 * 1024;
+// Of the whole process: it holds no more, and beyond the second an allocation fails.
+constexpr std::size_t resident_bytes_max = std::size_t{256} * 1024 * 1024;
+constexpr std::size_t process_bytes_max = std::size_t{2048} * 1024 * 1024;
+constexpr unsigned one_input_seconds_max = 20;  // a hang, on any machine
+constexpr std::chrono::seconds progress_period{60};
+constexpr const char* finding_file = "fuzz_broken.bin";
 
 using Clock = std::chrono::steady_clock;
 
-class Mutator {
-public:
-    Mutator(std::vector<std::string> seeds, std::uint64_t seed)
-        : seeds_(std::move(seeds)), prng_(seed) {}
+// For the handler below.
+const char* input_bytes = nullptr;
+std::size_t input_size = 0;
 
-    std::string next() {
-        std::string bytes = any();
-        for (std::uint64_t n = 1 + prng_.below(6); n > 0; --n)
-            change(bytes);
-        if (bytes.size() > input_bytes_max)
-            bytes.resize(input_bytes_max);
-        return bytes;
-    }
+// Only what a signal handler may do.
+void keep_input() {
+    const int file = open(finding_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (file >= 0 && write(file, input_bytes, input_size) >= 0)
+        close(file);
+}
 
-private:
-    static constexpr std::array<std::string_view, 32> fragments{
-        "0",
-        "-1",
-        "1e999",
-        "18446744073709551615",
-        "4294967296",
-        "null",
-        "true",
-        "\"\"",
-        "[]",
-        "{}",
-        "[",
-        "]",
-        "{",
-        "}",
-        "\"",
-        ",",
-        ":",
-        "\\u0000",
-        "\\ud800",
-        "\xff",
-        "\xc3",
-        "\r\n",
-        "\r\n\r\n",
-        ".",
-        "=",
-        "[[",
-        "../../",
-        "%00",
-        std::string_view("\0\0\0\0\0\0\0\0", 8),
-        "\xff\xff\xff\xff\xff\xff\xff\x7f",
-        "\xff\xff\xff\xff\x0f",
-        "content-length: 99\r\n"};
+extern "C" void on_crash(int number) {
+    signal(number, SIG_DFL);
+    keep_input();
+    constexpr std::string_view words = "the input is in fuzz_broken.bin (a hang: signal 14)\n";
+    static_cast<void>(!write(STDERR_FILENO, words.data(), words.size()));
+    raise(number);
+}
 
-    const std::string& any() { return seeds_[prng_.below(seeds_.size())]; }
-
-    void change(std::string& bytes) {
-        const std::size_t at = prng_.below(bytes.size() + 1);
-        const std::size_t length = prng_.below(std::min<std::size_t>(bytes.size() - at, 32) + 1);
-        switch (prng_.below(9)) {
-            case 0:
-                if (at < bytes.size())
-                    bytes[at] = static_cast<char>(bytes[at] ^ (1 << prng_.below(8)));
-                break;
-            case 1:
-                if (at < bytes.size())
-                    bytes[at] = static_cast<char>(prng_.below(256));
-                break;
-            case 2:
-                bytes.erase(at, length);
-                break;
-            case 3:
-                bytes.insert(at, bytes.substr(at, length));
-                break;
-            case 4:
-            case 5:
-                bytes.replace(at, length, fragments.at(prng_.below(fragments.size())));
-                break;
-            case 6:
-                bytes.resize(at);
-                break;
-            case 7: {
-                const std::string& other = any();
-                const std::size_t from = prng_.below(other.size() + 1);
-                bytes.replace(at, length, other, from, prng_.below(64));
-                break;
-            }
-            default:
-                for (std::uint64_t n = prng_.below(64); n > 0; --n)
-                    bytes.insert(at, bytes.substr(at, length));
-        }
-    }
-
-    std::vector<std::string> seeds_;
-    base::Prng prng_;
-};
+void watch_process() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    const rlimit limit{process_bytes_max, process_bytes_max};
+    require(setrlimit(RLIMIT_AS, &limit) == 0, "memory can be limited");
+    for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL})
+        signal(number, on_crash);
+#endif
+    for (const int number : {SIGABRT, SIGALRM})
+        signal(number, on_crash);
+}
 
 struct Findings {
     std::uint64_t inputs = 0;
@@ -171,6 +123,9 @@ struct Findings {
 };
 
 void run(std::string_view bytes, Findings& findings) {
+    input_bytes = bytes.data();
+    input_size = bytes.size();
+    alarm(one_input_seconds_max);
     const std::size_t before = live_bytes;
     peak_bytes = before;
     const Clock::time_point begin = Clock::now();
@@ -181,18 +136,23 @@ void run(std::string_view bytes, Findings& findings) {
     findings.taken += taken ? 1 : 0;
     findings.peak_bytes = std::max(findings.peak_bytes, grown);
     findings.longest = std::max(findings.longest, took);
-    const bool good =
-        grown <= memory_base_bytes + memory_growth_max * bytes.size() && took < one_input_max;
-    if (!good)
-        std::ofstream("fuzz_broken.bin", std::ios::binary) << bytes;
-    require(good, "an input of " + std::to_string(bytes.size()) + " bytes took " +
-                      std::to_string(grown) + " bytes of memory; see fuzz_broken.bin");
+    require(grown <= memory_base_bytes + memory_growth_max * bytes.size(),
+            "an input of " + std::to_string(bytes.size()) + " bytes took " + std::to_string(grown) +
+                " bytes of memory");
+    alarm(0);
+}
+
+std::size_t resident_bytes() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
 }
 
 struct Options {
     std::uint64_t mutations = 10'000;
     std::uint64_t seed = 1;
     std::chrono::seconds seconds{0};  // 0: no limit
+    std::string corpus;
     std::string write_seeds;
     std::vector<std::string> files;
 };
@@ -213,6 +173,8 @@ Options parse(int count, char** words) {
             options.seed = std::stoull(value);
         else if (word == "--seconds")
             options.seconds = std::chrono::seconds(std::stoll(value));
+        else if (word == "--corpus")
+            options.corpus = value;
         else if (word == "--write-seeds")
             options.write_seeds = value;
         else
@@ -236,34 +198,73 @@ int write_seeds(const std::vector<std::string>& all, const std::string& folder) 
     return 0;
 }
 
+std::vector<std::string> corpus(const std::string& folder) {
+    std::vector<std::string> found;
+    if (!std::filesystem::is_directory(folder))
+        return found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+        found.push_back(contents(entry.path()));
+    std::ranges::sort(found);
+    return found;
+}
+
+void print(const Findings& findings, std::ostream& out) {
+    out << findings.inputs << " inputs: " << findings.taken << " taken, "
+        << findings.inputs - findings.taken << " refused with an error each; memory at most "
+        << findings.peak_bytes / 1024 << " KiB for one and " << resident_bytes() / 1024 / 1024
+        << " MiB for the process, longest "
+        << std::chrono::duration_cast<std::chrono::microseconds>(findings.longest).count()
+        << " us\n";
+}
+
+void mutate(const std::vector<std::string>& start, const Options& options, Findings& findings) {
+    const Clock::time_point end = Clock::now() + options.seconds;
+    Clock::time_point told = Clock::now();
+    testing::Mutator mutator(start, options.seed);
+    std::size_t kept_bytes = live_bytes;
+    for (std::uint64_t i = 0; i < options.mutations; ++i) {
+        const Clock::time_point now = Clock::now();
+        if (options.seconds.count() > 0 && now > end)
+            break;
+        if (now - told > progress_period) {
+            told = now;
+            print(findings, std::cerr);
+        }
+        run(mutator.next(), findings);
+        if (i < options.mutations / 10 && i < 10'000)
+            kept_bytes = std::max<std::size_t>(kept_bytes, live_bytes);
+    }
+    require(live_bytes <= kept_bytes + memory_kept_max,
+            std::to_string(live_bytes - kept_bytes) + " more bytes stay behind than at first");
+}
+
 int drive(const Options& options) {
+    watch_process();
     Findings findings;
     if (!options.files.empty()) {
         for (const std::string& file : options.files)
             run(contents(file), findings);
         return 0;
     }
-    const std::vector<std::string> start = seeds();
+    std::vector<std::string> start = seeds();
     if (!options.write_seeds.empty())
         return write_seeds(start, options.write_seeds);
     for (const std::string& seed : start) {
         run(seed, findings);
         require(findings.taken == findings.inputs, "every seed is good: " + seed.substr(0, 200));
     }
-    const Clock::time_point end = Clock::now() + options.seconds;
-    Mutator mutator(start, options.seed);
-    for (std::uint64_t i = 0; i < options.mutations; ++i) {
-        if (options.seconds.count() > 0 && Clock::now() > end)
-            break;
-        run(mutator.next(), findings);
+    const std::size_t good = start.size();
+    for (const std::string& known : corpus(options.corpus)) {
+        run(known, findings);
+        start.push_back(known);
     }
-    std::cout << findings.inputs << " inputs: " << findings.taken << " taken, "
-              << findings.inputs - findings.taken << " refused with an error each; memory at most "
-              << findings.peak_bytes / 1024 << " KiB, longest "
-              << std::chrono::duration_cast<std::chrono::microseconds>(findings.longest).count()
-              << " us\n";
-    require(findings.taken > start.size(), "some mutations are still good");
+    mutate(start, options, findings);
+    print(findings, std::cout);
+    require(findings.taken > good || options.mutations == 0, "some mutations are still good");
     require(findings.taken < findings.inputs || options.mutations == 0, "some are refused");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    require(resident_bytes() <= resident_bytes_max, "the process stays small");
+#endif
     return 0;
 }
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // What a fuzz target is: a file that defines one_input() and seeds(). The same file becomes a plain
-// program (driver.cpp: a number of seeded mutations, memory watched) and, with clang, a libFuzzer
-// target (libfuzzer.cpp).
+// program (driver.cpp: a number of seeded mutations, memory and time watched) and, with clang, a
+// libFuzzer target (libfuzzer.cpp). What was once found lies in corpus/TARGET/ and is tried first.
 #pragma once
 
 #include <cstdlib>
 #include <iostream>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,11 +20,12 @@ namespace idlewatt::fuzz {
 // Good inputs to start from.
 [[nodiscard]] std::vector<std::string> seeds();
 
-inline void require(bool holds, std::string_view what,
-                    std::source_location where = std::source_location::current()) {
+// std::source_location is not there with Debian 12's clang.
+inline void require(bool holds, std::string_view what, const char* file = __builtin_FILE(),
+                    int line = __builtin_LINE()) {
     if (holds)
         return;
-    std::cerr << where.file_name() << ':' << where.line() << ": broken: " << what << '\n';
+    std::cerr << file << ':' << line << ": broken: " << what << '\n';
     std::abort();
 }
 

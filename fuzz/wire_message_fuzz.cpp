@@ -4,6 +4,7 @@
 #include <array>
 
 #include "fuzz.hpp"
+#include "wire/batch.hpp"
 #include "wire/cell_samples.hpp"
 #include "wire/subject.hpp"
 
@@ -38,7 +39,7 @@ bool check_subjects(std::string_view bytes) {
     return out || vehicle || gateway;
 }
 
-constexpr std::array<Check, 20> checks{
+constexpr std::array<Check, 24> checks{
     check<wire::decode_announcement>,     check<wire::decode_to_car>,
     check<wire::decode_from_car>,         check<wire::decode_work>,
     check<wire::decode_receipt>,          check<wire::decode_receipts>,
@@ -48,7 +49,18 @@ constexpr std::array<Check, 20> checks{
     check<wire::decode_key_book_request>, check<wire::decode_key_book_page>,
     check<wire::decode_key_book>,         check<wire::decode_capacity>,
     check<wire::decode_assignment>,       check<wire::decode_renewal>,
-    check<wire::decode_demands>,          check_subjects};
+    check<wire::decode_demands>,          check_subjects,
+    check<wire::decode_batch_ask>,        check<wire::decode_batch_work>,
+    check<wire::decode_batch_result>,     check<wire::decode_batch_result_answer>};
+
+wire::BatchItem batch_item(std::uint64_t seed) {
+    return {seed,
+            "batch_1",
+            3,
+            core::KeyId("key_1"),
+            std::string(wire::batch_endpoints[seed % wire::batch_endpoints.size()]),
+            R"({"model":"m","prompt":"a"})"};
+}
 
 }  // namespace
 
@@ -84,7 +96,11 @@ std::vector<std::string> seeds() {
               encode(make.assignment()),
               encode(make.renewal()),
               encode(make.demands()),
-              wire::Subjects{"c"}.deliveries(core::GatewayId(make.id()))}) {
+              wire::Subjects{"c"}.deliveries(core::GatewayId(make.id())),
+              encode(wire::BatchAsk{5, {seed, 7}}),
+              encode(wire::BatchWork{{batch_item(seed)}, {seed + 1}}),
+              encode(wire::BatchResult{seed, "batch_1", 2, 200, "req_1", 0, 1, "{}"}),
+              encode(wire::BatchResultAnswer{wire::BatchResultState::send_again})}) {
             seeds.push_back(std::string(1, kind++) + message);
         }
     }

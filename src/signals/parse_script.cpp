@@ -106,8 +106,9 @@ std::optional<Vehicles> read_listed(const toml::array& array) {
         vehicles.listed.push_back(static_cast<std::uint32_t>(index->get()));
     }
     std::ranges::sort(vehicles.listed);
-    const auto twice = std::ranges::unique(vehicles.listed);
-    vehicles.listed.erase(twice.begin(), twice.end());
+    // Not std::ranges::unique: clang 14 does not understand what it returns.
+    const auto twice = std::unique(vehicles.listed.begin(), vehicles.listed.end());
+    vehicles.listed.erase(twice, vehicles.listed.end());
     return vehicles;
 }
 
