@@ -5,15 +5,13 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "base/prng.hpp"
+#include "engine/engine_json.hpp"
 #include "engine/http_response.hpp"
 
 namespace idlewatt::engine {
 namespace {
-
-using Json = nlohmann::json;
 
 Json body_of(const std::string& request, const core::ResumePoint& resume = {}) {
     const auto read = read_request(request);

@@ -177,10 +177,12 @@ private:
 
     void call_a_function() {
         ask({call_request(), {}, "contract"}, [this](const Heard& heard) {
-            // Whether it calls is the model's to decide, and random weights rarely do.
-            const bool fine = heard.finished();
+            const bool called = !heard.pieces.empty() && !heard.pieces.back().tool_calls.empty();
+            const bool cut =
+                heard.finished() && heard.end.finished.reason == core::FinishReason::length;
+            const bool fine = heard.finished() && (called || cut);
             add(capability_calls, fine, false,
-                fine ? "answers with tools are served"
+                fine ? "a function is called where a call is demanded"
                      : "tools cannot be served: " + what_failed(heard));
             make_a_vector();
         });

@@ -58,8 +58,9 @@ struct Ready {
     std::string model;  // the name that the engine reports
     std::uint32_t slots = 1;
     std::uint32_t context_tokens = 0;
-    bool embeddings = false;   // it can do Task::embedding
-    bool image_input = false;  // it takes image parts of messages
+    bool embeddings = false;    // it can do Task::embedding
+    bool image_input = false;   // it takes image parts of messages
+    std::string fingerprint{};  // see fingerprint.hpp
 };
 
 enum class Condition {

@@ -14,7 +14,8 @@
 
 namespace idlewatt::engine {
 
-using Json = nlohmann::json;
+// The order of members is kept: a schema's order is the order of the answer.
+using Json = nlohmann::ordered_json;
 
 // What is not UTF-8 is replaced.
 [[nodiscard]] inline std::string dump(const Json& json) {

@@ -35,6 +35,8 @@ std::optional<EngineTraits> read_properties(std::string_view props_json, const R
     traits.ready.context_tokens = positive_or(
         member(member(json, "default_generation_settings"), "n_ctx"), fallback.context_tokens);
     traits.ready.image_input = member(member(json, "modalities"), "vision") == true;
+    traits.build = text_of(member(json, "build_info"));
+    traits.quantization = text_of(member(json, "model_ftype"));
     const std::string chat_template = text_of(member(json, "chat_template"));
     traits.reasoning = std::any_of(
         reasoning_marks.begin(), reasoning_marks.end(),

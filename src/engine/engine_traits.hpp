@@ -15,6 +15,9 @@ struct EngineTraits {
     // The template has a syntax for reasoning. Said too often it costs the ids of tokens, said too
     // seldom thoughts would be taken for text.
     bool reasoning = false;
+    // What the engine calls its own version and the weights that it has loaded; empty: not said.
+    std::string build{};
+    std::string quantization{};
 };
 
 // From /props; what is missing there is taken from fallback. Nothing: it is no answer of /props.

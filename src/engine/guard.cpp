@@ -37,7 +37,7 @@ constexpr rlim_t file_bytes_max = rlim_t{64} << 20;  // its only writable files 
 constexpr int io_priority_idle = 3 << 13;
 constexpr int io_priority_of_process = 1;
 
-int pidfd_open(pid_t pid) {
+int open_pidfd(pid_t pid) {
     return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
 }
 
@@ -204,7 +204,7 @@ void Guard::read_info() {
 
 void Guard::take_engine(pid_t pid, bool in_sandbox) {
     engine_ = pid;
-    engine_fd_ = pidfd_open(pid);
+    engine_fd_ = open_pidfd(pid);
     // Set here and not before bwrap: with its own user namespace only these processes count.
     // Without a sandbox all the user's would.
     const rlimit processes{processes_max, processes_max};
@@ -323,7 +323,7 @@ int Guard::run(const Arguments& arguments) {
     output_fd_ = output[0];
     info_fd_ = info[0];
     ::fcntl(output_fd_, F_SETFL, O_NONBLOCK);
-    child_fd_ = pidfd_open(child_);
+    child_fd_ = open_pidfd(child_);
     if (arguments.direct_folder != nullptr)
         take_engine(child_, false);
     watch();

@@ -128,11 +128,13 @@ void LlamaChatStream::release_reasoning() {
     reasoning_.clear();
 }
 
-void LlamaChatStream::release_calls() {
+bool LlamaChatStream::release_calls() {
     core::Piece piece;
     piece.tool_calls = calls_.whole();
-    if (!piece.tool_calls.empty())
-        say(std::move(piece));
+    if (piece.tool_calls.empty())
+        return false;
+    say(std::move(piece));
+    return true;
 }
 
 void LlamaChatStream::say(core::Piece piece) {
@@ -144,7 +146,10 @@ void LlamaChatStream::say(core::Piece piece) {
 
 void LlamaChatStream::end() {
     release_reasoning();
-    release_calls();
+    const bool called = release_calls();
+    // Its grammar makes sure of a call; a cut comes first, and an engine need not have a grammar.
+    if (request_.calls_demanded && !called && *reason_ != core::FinishReason::length)
+        return fail("the engine ended the answer without the call that was demanded");
     core::Finished finished;
     finished.reason = *reason_;
     finished.generated_tokens = counted_;

@@ -34,7 +34,7 @@ private:
     void take_text(std::string_view text);
     void take_reasoning(std::string_view reasoning);
     void release_reasoning();
-    void release_calls();
+    bool release_calls();  // false: there are none
     void say(core::Piece piece);
     void end();
 

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/prng.hpp"
+#include "core/id.hpp"
 #include "engine/contract_check.hpp"
+#include "engine/demanded_calls.hpp"
 #include "engine/logprobs.hpp"
 
 namespace idlewatt::engine {
@@ -51,7 +54,8 @@ void LlamaCompletionStream::count_prompt(const std::string& prompt) {
 }
 
 void LlamaCompletionStream::complete(const Input& prompt) {
-    if (request_->held && !generation().resume.empty())
+    // Calls that are demanded stand behind whatever was said.
+    if (request_->held && !request_->calls_demanded && !generation().resume.empty())
         return end_held();
     stream("/completion", completion_body(*request_, prompt, generation().resume));
 }
@@ -106,9 +110,14 @@ void LlamaCompletionStream::take_event(const CompletionEvent& event) {
         queue_held();
     }
     if (event.last) {
-        release_whole();
         core::Finished finished;
         finished.reason = event.reason;
+        if (request_->calls_demanded) {
+            if (!release_calls(finished))
+                return;
+        } else {
+            release_whole();
+        }
         finished.generated_tokens = counted_;
         finished.prompt_tokens = generation().resume.empty() ? evaluated_ : prompt_tokens_;
         finished.cached_tokens = std::min(event.cached_tokens, finished.prompt_tokens);
@@ -138,6 +147,27 @@ void LlamaCompletionStream::release_whole() {
     whole_.logprobs_json = logprobs_json(std::exchange(held_logprobs_, {}));
     if (!whole_.text.empty())
         enqueue({std::exchange(whole_, {}), {}});
+}
+
+// False: there is none, and that has ended the answer.
+bool LlamaCompletionStream::release_calls(core::Finished& finished) {
+    static std::uint64_t answers = 0;
+    base::Prng prng(static_cast<std::uint64_t>(link().loop.wall_now().us) + (++answers << 52));
+    core::Piece piece;
+    piece.tool_calls = read_demanded_calls(whole_.text, [&] {
+        return "call_" + core::make_time_ordered_id(link().loop.wall_now(), prng);
+    });
+    if (finished.reason == core::FinishReason::stop) {
+        if (piece.tool_calls.empty()) {
+            fail("the engine ended the answer without the call that was demanded");
+            return false;
+        }
+        finished.reason = core::FinishReason::tool_calls;
+    }
+    piece.token_count = whole_.token_count;
+    if (!piece.tool_calls.empty())
+        enqueue({std::move(piece), {}});
+    return true;
 }
 
 // Every chunk but the last, which may hold only a rest of text, names its newest token.

@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 // A plain answer: template and tokens of the prompt, then /completion from exactly the tokens that
 // the client has. Counts tokens as the engine counts them and names their ids where it can.
+// Also calls that are demanded, as JSON by a schema, held back until the answer ends.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,7 @@ private:
     void look_for_capabilities(const CompletionEvent& event);
     void queue_held();
     void release_whole();
+    bool release_calls(core::Finished& finished);
 
     base::Result<Request> request_;
     CompletionEvents events_;

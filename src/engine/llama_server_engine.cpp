@@ -19,6 +19,7 @@
 #include "engine/embedding.hpp"
 #include "engine/engine_process.hpp"
 #include "engine/engine_traits.hpp"
+#include "engine/fingerprint.hpp"
 #include "engine/llama_stream.hpp"
 #include "engine/tap.hpp"
 
@@ -347,6 +348,8 @@ private:
     void become_ready() {
         probe_.reset();
         traits_.ready.embeddings = makes_vectors_.value_or(false);
+        traits_.ready.fingerprint = fingerprint(
+            {traits_.build, options_.model_name, traits_.quantization, hardware_class()});
         process_->settle();
         ready_since_ = loop_.now();
         set(Condition::ready);

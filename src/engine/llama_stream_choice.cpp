@@ -18,6 +18,12 @@ std::shared_ptr<LlamaStream> make_llama_stream(EngineLink link, Generation gener
                                                       std::move(*request), std::move(handler),
                                                       std::move(heard));
     }
+    // The chat endpoint lets a model think and call in its own way, and say anything before.
+    const bool bound = request && request->calls_demanded && !link.reasoning && !request->images;
+    if (bound) {
+        request->form_json = request->calls_form_json;
+        request->held = true;
+    }
     const bool own_syntax =
         request && request->task == core::Task::chat && !request->held &&
         (request->tools || request->images || link.reasoning || !request->form_json.empty());

@@ -26,6 +26,7 @@ MemoryAnswer MemoryAnswer::to(std::string_view request_json, core::Task task) {
     MemoryRequest request = read_memory_request(request_json, task, answer.seed_);
     answer.complaint_ = std::move(request.complaint);
     answer.reasoning_tokens_ = request.reasoning_tokens;
+    answer.calls_demanded_ = request.calls_demanded;
     answer.logprobs_ = request.top_logprobs.has_value();
     answer.top_logprobs_ = request.top_logprobs.value_or(0);
     if (!request.calls.empty()) {
@@ -63,6 +64,9 @@ std::string MemoryAnswer::reasoning() const {
 }
 
 std::uint32_t MemoryAnswer::text_end() const {
+    // A call that is demanded is never text, however little there is of it.
+    if (calls_demanded_)
+        return reasoning_tokens();
     // A cut takes from the end: first from the calls.
     return cut_ ? tokens_ : tokens_ - call_tokens_;
 }

@@ -56,6 +56,7 @@ private:
     std::uint32_t reasoning_tokens_ = 0;
     std::string complaint_;
     bool cut_ = false;
+    bool calls_demanded_ = false;
     std::uint32_t top_logprobs_ = 0;
     bool logprobs_ = false;
     std::uint32_t call_tokens_ = 0;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/fingerprint.hpp"
 #include "engine/memory_stream.hpp"
 
 namespace idlewatt::engine {
@@ -66,8 +67,9 @@ struct MemoryEngine::Implementation : std::enable_shared_from_this<Implementatio
         status.condition = condition;
         status.failure = std::move(failure);
         if (condition == Condition::ready) {
-            status.ready = {options.model, options.slots, options.context_tokens,
-                            options.embeddings, options.image_input};
+            status.ready = {options.model,          options.slots,
+                            options.context_tokens, options.embeddings,
+                            options.image_input,    fingerprint({"memory", options.model, "", ""})};
         }
         later({}, [status](Implementation& self) {
             const auto call = self.on_status;

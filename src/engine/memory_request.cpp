@@ -82,6 +82,7 @@ void take_calls(const Json& json, std::uint64_t seed, MemoryRequest& request) {
     }
     const bool several = member(json, "parallel_tool_calls") != false && seed % 3 == 0;
     request.calls_asked = true;
+    request.calls_demanded = must;
     request.words_before_calls =
         must ? 0 : static_cast<std::uint32_t>(seed % words_before_calls_span);
     for (std::uint64_t i = 0; i < (several ? 2U : 1U); ++i) {

@@ -20,6 +20,7 @@ struct MemoryRequest {
     std::uint32_t reasoning_tokens = 0;
     std::optional<std::vector<std::string>> form;  // JSON in tokens
     bool calls_asked = false;
+    bool calls_demanded = false;
     std::uint32_t words_before_calls = 0;
     std::uint32_t call_tokens = 0;
     std::vector<core::ToolCall> calls;

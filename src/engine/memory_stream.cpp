@@ -109,7 +109,9 @@ void MemoryStream::say_next(std::uint32_t nameless_every, bool lying) {
     position += count;
     generated += count;
     ++pieces;
-    said.emplace_back(std::move(piece));
+    // A call that was cut off says nothing.
+    if (!piece.text.empty() || !piece.reasoning.empty() || !piece.tool_calls.empty())
+        said.emplace_back(std::move(piece));
 }
 
 bool MemoryStream::over() const {

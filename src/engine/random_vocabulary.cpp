@@ -109,6 +109,9 @@ RandomVocabulary random_vocabulary(RandomSyntax syntax) {
                 builder.result.biases[i] = 0.5F;
         }
     }
+    // Closing brackets are one token, as in real vocabularies: a list comes to an end.
+    if (syntax == RandomSyntax::plain)
+        builder.add("}]", normal, 0.0F, -3.0F);
     if (syntax == RandomSyntax::thinking) {
         for (const Mark& mark : marks)
             builder.add(mark.text, user, mark.bias, 0.0F);

@@ -6,6 +6,7 @@
 #include <array>
 #include <limits>
 
+#include "engine/demanded_calls.hpp"
 #include "engine/engine_json.hpp"
 
 namespace idlewatt::engine {
@@ -247,6 +248,20 @@ void take_reasoning_effort(const Json& request, Json& rendered) {
         kwargs["reasoning_effort"] = effort;
 }
 
+// What would end the answer before its call, or not let it end behind it, does not count.
+base::Result<void> demand_calls(const Json& rendered, Request& result) {
+    if (result.held)
+        return bad("an answer cannot have a 'grammar' and be a call; send one of them");
+    Json fields = Json::parse(result.fields_json);
+    for (const char* name : {"stop", "ignore_eos"})
+        fields.erase(name);
+    result.fields_json = dump(fields);
+    result.calls_demanded = true;
+    result.calls_form_json = demanded_calls_form(member(rendered, "tools"),
+                                                 member(rendered, "parallel_tool_calls") != false);
+    return {};
+}
+
 base::Result<void> take_chat(const Json& request, Request& result) {
     Json rendered = Json::object();
     for (const char* name : template_fields) {
@@ -263,6 +278,10 @@ base::Result<void> take_chat(const Json& request, Request& result) {
     take_reasoning_effort(request, rendered);
     result.tools = !tools.empty() && member(rendered, "tool_choice") != "none";
     result.images = has_images(rendered["messages"]);
+    if (result.tools && member(rendered, "tool_choice") == "required") {
+        if (auto fine = demand_calls(rendered, result); !fine)
+            return fine;
+    }
     result.template_json = dump(rendered);
     if (!result.form_json.empty())
         rendered.update(Json::parse(result.form_json));

@@ -44,7 +44,10 @@ struct Request {
     std::string template_json;  // body for /apply-template
     // What the chat endpoint has beside the sampling fields: messages, tools, response_format.
     std::string chat_json;
-    bool tools = false;   // functions may be called
+    bool tools = false;  // functions may be called
+    // One must be called. The form that makes sure of it, as form_json; see demanded_calls.hpp.
+    bool calls_demanded = false;
+    std::string calls_form_json;
     bool images = false;  // a message holds more than text
 
     // ── of a completion, of an embedding ──

@@ -24,8 +24,8 @@ Json chat_of(const std::string& json, const Said& said = {}) {
     return Json::parse(chat_body(request_of(json), said));
 }
 
-const std::string tools = R"("tools":[{"type":"function","function":{"name":"f"}},)"
-                          R"({"type":"function","function":{"name":"g"}}])";
+const std::string two_tools = R"("tools":[{"type":"function","function":{"name":"f"}},)"
+                              R"({"type":"function","function":{"name":"g"}}])";
 
 TEST(Request, ASeedTurnsTheCacheOff) {
     EXPECT_TRUE(request_of(R"({"messages":[]})").cache_prompt);
@@ -127,18 +127,18 @@ TEST(Request, AnEmbeddingHasUpToThousandsOfInputs) {
 TEST(Request, NamedFunctionsAreTheOnlyOnesLeft) {
     EXPECT_FALSE(request_of(R"({"messages":[]})").tools);
     EXPECT_FALSE(request_of(R"({"messages":[],"tools":[]})").tools);
-    EXPECT_TRUE(request_of(R"({"messages":[],)" + tools + "}").tools);
-    EXPECT_FALSE(request_of(R"({"messages":[],"tool_choice":"none",)" + tools + "}").tools);
+    EXPECT_TRUE(request_of(R"({"messages":[],)" + two_tools + "}").tools);
+    EXPECT_FALSE(request_of(R"({"messages":[],"tool_choice":"none",)" + two_tools + "}").tools);
     const Json named = chat_of(R"({"messages":[],"tool_choice":{"type":"function",)"
                                R"("function":{"name":"g"}},)" +
-                               tools + "}");
+                               two_tools + "}");
     EXPECT_EQ(named["tool_choice"], "required");
     ASSERT_EQ(named["tools"].size(), 1U);
     EXPECT_EQ(named["tools"][0]["function"]["name"], "g");
     const Json allowed = chat_of(R"({"messages":[],"tool_choice":{"type":"allowed_tools",)"
                                  R"("allowed_tools":{"mode":"auto","tools":[{"type":"function",)"
                                  R"("function":{"name":"f"}}]}},)" +
-                                 tools + "}");
+                                 two_tools + "}");
     EXPECT_EQ(allowed["tool_choice"], "auto");
     EXPECT_EQ(allowed["tools"].size(), 1U);
 }

@@ -18,7 +18,7 @@ namespace idlewatt::engine {
 
 namespace {
 
-constexpr std::string_view magic = "IWT1";
+constexpr std::string_view tap_magic = "IWT1";
 constexpr std::size_t head_bytes = 28;
 constexpr std::size_t label_bytes_max = 0xffff;
 constexpr std::size_t data_bytes_max = 64 * 1024 * 1024;
@@ -46,7 +46,7 @@ base::Result<void> cut_torn_frame(int fd, const std::string& path) {
         if (got < 0)
             return base::fail_errno("cannot read the tap file '" + path + "'");
         const std::string_view view(head, static_cast<std::size_t>(got));
-        if (view.size() < head_bytes || !view.starts_with(magic))
+        if (view.size() < head_bytes || !view.starts_with(tap_magic))
             break;
         const off_t next = end + static_cast<off_t>(head_bytes + get<std::uint16_t>(view, 6) +
                                                     get<std::uint32_t>(view, 24));
@@ -87,7 +87,7 @@ void TapWriter::write(TapDirection direction, std::uint64_t connection, base::Wa
     if (fd_ < 0)
         return;
     IDLEWATT_ASSERT(label.size() <= label_bytes_max && data.size() <= data_bytes_max);
-    std::string frame(magic);
+    std::string frame(tap_magic);
     put(frame, static_cast<std::uint8_t>(direction));
     put(frame, std::uint8_t{0});
     put(frame, static_cast<std::uint16_t>(label.size()));
@@ -132,7 +132,7 @@ base::Result<std::vector<TapFrame>> read_tap(const std::string& path) {
         const auto direction = get<std::uint8_t>(rest, 4);
         const std::size_t label_bytes = get<std::uint16_t>(rest, 6);
         const std::size_t data_bytes = get<std::uint32_t>(rest, 24);
-        if (!rest.starts_with(magic) || direction > 2 || data_bytes > data_bytes_max) {
+        if (!rest.starts_with(tap_magic) || direction > 2 || data_bytes > data_bytes_max) {
             return base::fail(base::ErrorKind::bad_input,
                               "'" + path + "' is no tap file: garbage at byte " +
                                   std::to_string(content.size() - rest.size()));
