@@ -139,6 +139,7 @@ void AgentCore::announce(Now now, bool always, Effects& effects) {
         next.context_tokens = engine_.ready.context_tokens;
         next.embeddings = engine_.ready.embeddings;
         next.image_input = engine_.ready.image_input;
+        next.fingerprint = engine_.ready.fingerprint;
     }
     next.tokens_per_second = tokens_per_second_;
     next.membership = membership_;

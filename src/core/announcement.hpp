@@ -22,6 +22,7 @@ inline constexpr std::size_t model_name_bytes_max = 128;
 inline constexpr std::uint32_t slots_max = 256;
 
 inline constexpr std::size_t membership_bytes_max = 1024;
+inline constexpr std::size_t fingerprint_bytes_max = 16;
 
 // How long the car is expected to stay, from now: it leaves earlier than pNN in NN of 100 cases.
 struct StayForecast {
@@ -49,6 +50,9 @@ struct Announcement {
     // Proof of the fleet that the car belongs to, signed by the coordinator; see
     // identity::Membership. Empty: it belongs to nobody in particular.
     std::string membership{};
+    // What decides its answers beside the requests, in hexadecimal digits; see
+    // engine/fingerprint.hpp. Empty: unknown.
+    std::string fingerprint{};
 
     friend bool operator==(const Announcement&, const Announcement&) = default;
 };

@@ -121,7 +121,7 @@ void append_begin(std::string& out, const AnswerHead& head, StreamedChoice& choi
         return;
     }
     open_chunk(out, head, 0);
-    append_provenance(out, head);
+    append_tier(out, head);
     open_choice(out, choice);
     out += R"("delta":{"role":"assistant","content":""})";
     close_choice(out, head, {});
@@ -144,7 +144,7 @@ void append_piece(std::string& out, const AnswerHead& head, StreamedChoice& choi
 void append_finish(std::string& out, const AnswerHead& head, const StreamedChoice& choice,
                    core::FinishReason reason) {
     open_chunk(out, head, 0);
-    append_provenance(out, head);
+    append_tier(out, head);
     open_choice(out, choice);
     if (is_completion(head)) {
         out += R"("text":"","logprobs":null)";

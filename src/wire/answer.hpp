@@ -34,13 +34,13 @@ struct AnswerHead {
     bool include_usage = false;  // every chunk says "usage":null, as documented for that option
     core::Task task = core::Task::chat;
     std::optional<std::uint32_t> top_logprobs{};  // present: the client wants logprobs
-    // Said in the first and the last chunk of each choice and in whole bodies; empty: not said.
-    std::string service_tier{};  // the one really used
-    std::string system_fingerprint{};
+    // The one really used: said in the first and the last chunk of each choice and in whole bodies.
+    // Empty: not said.
+    std::string service_tier{};
+    // Of the car that answers, as it announces it; said in all chunks and whole bodies as
+    // system_fingerprint, fp_ before it. Empty: unknown, said as null.
+    std::string fingerprint{};
 };
-
-// Names what determines an answer beside the request: fp_ and ten hexadecimal digits.
-[[nodiscard]] std::string system_fingerprint(std::span<const std::string_view> parts);
 
 // Of several works: the prompt's tokens count once for each prompt, all others are summed.
 struct Usage {

@@ -18,7 +18,7 @@ AnswerHead head_of(core::Task task) {
     AnswerHead head{core::WorkId{"w1"}, "m", base::WallTime{1'790'000'000'000'000}};
     head.task = task;
     head.service_tier = "default";
-    head.system_fingerprint = "fp_0123456789";
+    head.fingerprint = "0123456789";
     return head;
 }
 
@@ -108,11 +108,11 @@ TEST(ChatStream, SeveralChoicesWithReasoningAndCallsMergeToWhatWasSaid) {
         EXPECT_EQ(event["id"], "chatcmpl-w1");
         EXPECT_EQ(event["object"], "chat.completion.chunk");
         EXPECT_EQ(event["created"], 1'790'000'000);
+        EXPECT_EQ(event["system_fingerprint"], "fp_0123456789");
         EXPECT_EQ(event.at("usage").is_null(), &event != &events.back());
     }
     EXPECT_EQ(events.front()["choices"][0]["delta"]["role"], "assistant");
     EXPECT_EQ(events.front()["service_tier"], "default");
-    EXPECT_EQ(events.front()["system_fingerprint"], "fp_0123456789");
     EXPECT_EQ(events.back()["choices"], json::array());
     EXPECT_EQ(events.back()["usage"]["completion_tokens_details"]["reasoning_tokens"], 1);
 
@@ -256,17 +256,6 @@ TEST(WholeAnswer, CompletionsToo) {
         "text_offset":[3,4]},"finish_reason":"stop"})"));
     EXPECT_EQ(answer["choices"][1],
               json::parse(R"({"text":"","index":1,"logprobs":null,"finish_reason":"stop"})"));
-}
-
-// Stable, because clients compare it over months.
-TEST(SystemFingerprint, NamesItsPartsAndTheirBorders) {
-    const auto of = [](std::initializer_list<std::string_view> parts) {
-        return system_fingerprint({parts.begin(), parts.size()});
-    };
-    EXPECT_EQ(of({"model", "Q8_0"}), of({"model", "Q8_0"}));
-    EXPECT_NE(of({"model", "Q8_0"}), of({"modelQ", "8_0"}));
-    EXPECT_EQ(of({"a"}).size(), 13U);
-    EXPECT_EQ(of({"a"}), "fp_da32dde96d");
 }
 
 }  // namespace

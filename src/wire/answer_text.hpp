@@ -12,10 +12,10 @@ namespace idlewatt::wire {
 
 [[nodiscard]] std::string_view finish_name(core::FinishReason reason);
 
-// {"id":…,"object":…,"created":…,"model":…,
+// {"id":…,"object":…,"created":…,"model":…,"system_fingerprint":…,
 void append_head(std::string& out, const AnswerHead& head, std::string_view object);
-// "service_tier":…,"system_fingerprint":…, as far as they are known
-void append_provenance(std::string& out, const AnswerHead& head);
+// "service_tier":…, if it is known
+void append_tier(std::string& out, const AnswerHead& head);
 // "usage":{…}
 void append_usage_object(std::string& out, const Usage& usage);
 // "function":{"name":…,"arguments":…}

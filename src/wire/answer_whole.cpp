@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-#include <cstdio>
-
 #include "base/assert.hpp"
 #include "wire/answer.hpp"
 #include "wire/answer_text.hpp"
 #include "wire/chat_text.hpp"
 #include "wire/logprobs.hpp"
-#include "wire/stable_hash.hpp"
 
 namespace idlewatt::wire {
 
@@ -91,18 +88,21 @@ void append_head(std::string& out, const AnswerHead& head, std::string_view obje
     out += std::to_string(head.created.us / 1'000'000);
     out += R"(,"model":)";
     append_json_string(out, head.model);
-    out += ',';
+    // Hexadecimal digits need no escaping; see decode_announcement().
+    out += R"(,"system_fingerprint":)";
+    if (head.fingerprint.empty()) {
+        out += "null,";
+    } else {
+        out += "\"fp_";
+        out += head.fingerprint;
+        out += "\",";
+    }
 }
 
-void append_provenance(std::string& out, const AnswerHead& head) {
+void append_tier(std::string& out, const AnswerHead& head) {
     if (!head.service_tier.empty()) {
         out += R"("service_tier":)";
         append_json_string(out, head.service_tier);
-        out += ',';
-    }
-    if (!head.system_fingerprint.empty()) {
-        out += R"("system_fingerprint":)";
-        append_json_string(out, head.system_fingerprint);
         out += ',';
     }
 }
@@ -128,16 +128,6 @@ void append_function(std::string& out, std::string_view name, std::string_view a
     out += R"(,"arguments":)";
     append_json_string(out, arguments_json);
     out += '}';
-}
-
-std::string system_fingerprint(std::span<const std::string_view> parts) {
-    StableHash hash;
-    for (const std::string_view part : parts)
-        hash.add(part);
-    char text[24];
-    std::snprintf(text, sizeof text, "fp_%010llx",
-                  static_cast<unsigned long long>(hash.value() & 0xff'ffff'ffffULL));
-    return text;
 }
 
 void WholeChoice::append(const core::Piece& piece) {
@@ -173,7 +163,7 @@ std::string whole_answer(const AnswerHead& head, std::span<const WholeChoice> ch
         bytes += choice.bytes() + 256;
     out.reserve(bytes);
     append_head(out, head, completion ? "text_completion" : "chat.completion");
-    append_provenance(out, head);
+    append_tier(out, head);
     out += R"("choices":[)";
     for (std::size_t i = 0; i < choices.size(); ++i) {
         out += i == 0 ? R"({"index":)" : R"(,{"index":)";

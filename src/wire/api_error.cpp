@@ -91,6 +91,11 @@ void append_null_or_string(std::string& out, std::string_view text) {
     }
 }
 
+// What an engine's JSON library says to its programmers.
+bool is_internal(std::string_view words) {
+    return words.find("json.exception") != std::string_view::npos;
+}
+
 constexpr std::size_t error_body_bytes_max = 64 * 1024;
 
 std::string text_of(const nlohmann::json& object, const char* name) {
@@ -127,6 +132,12 @@ ApiError api_error(const core::Rejected& rejected) {
                           words.find("context window") != std::string::npos;
     ApiError error = api_error(too_long ? Code::context_length_exceeded : Code::invalid_request,
                                words.empty() ? "The engine refused the request." : words);
+    if (is_internal(words)) {
+        error.message =
+            "A field of the request has a type that the engine does not take. Leave out what "
+            "OpenAI "
+            "does not document.";
+    }
     const auto status = static_cast<int>(rejected.http_status);
     // Others would make a client believe that its key or its pace is wrong.
     if (!too_long && (status == 413 || status == 422))

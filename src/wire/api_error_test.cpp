@@ -80,6 +80,9 @@ TEST(ApiError, AnEnginesWordsBecomeTheNearestOne) {
     for (const std::uint32_t status : {401U, 403U, 404U, 408U, 409U, 429U})
         EXPECT_EQ(api_error(core::Rejected{status, "no"}).http_status(), 400);
     EXPECT_FALSE(api_error(core::Rejected{400, ""}).message.empty());
+    const ApiError internal = api_error(
+        core::Rejected{400, "[json.exception.type_error.302] type must be number, but is string"});
+    EXPECT_EQ(internal.message.find("exception"), std::string::npos);
 }
 
 TEST(ApiError, AClientOfOursReadsItBack) {

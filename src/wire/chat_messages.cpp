@@ -22,7 +22,7 @@ public:
             return wrong(name, "an object with role and content", &message);
         const RequestJson* role = field(message, "role");
         if (role == nullptr || !is_one_of(*role, roles)) {
-            return wrong(name + ".role", "one of system, developer, user, assistant, tool", role);
+            return wrong_word(name + ".role", "system, developer, user, assistant or tool", role);
         }
         if (*role == "assistant") {
             if (Objection objection = check_calls(message, name))

@@ -52,7 +52,8 @@ Objection check_unsupported(const RequestJson& document) {
                                                       "high", "xhigh",   "max"};
     const RequestJson* effort = field(document, "reasoning_effort");
     if (effort != nullptr && !is_one_of(*effort, efforts)) {
-        return wrong("reasoning_effort", "none, minimal, low, medium, high, xhigh or max", effort);
+        return wrong_word("reasoning_effort", "none, minimal, low, medium, high, xhigh or max",
+                          effort);
     }
     return std::nullopt;
 }

@@ -152,7 +152,8 @@ TEST(ChatEvents, AreChunksAsDocumented) {
         json expected{{"id", "chatcmpl-w1"},
                       {"object", "chat.completion.chunk"},
                       {"created", 1'790'000'000},
-                      {"model", "a \"model\""}};
+                      {"model", "a \"model\""},
+                      {"system_fingerprint", nullptr}};
         if (include_usage) {
             expected["usage"] = nullptr;
         }
@@ -331,6 +332,12 @@ const BadChat bad_requests[] = {
     {R"({"n": 18446744073709551615})", "n", "invalid_value"},
     {R"({"seed": 18446744073709551615})", "seed", "invalid_value"},
     {R"({"stop": []})", "stop", "invalid_value"},
+    {R"({"stop": ""})", "stop", "invalid_value"},
+    {R"({"stop": ["x", ""]})", "stop", "invalid_value"},
+    {R"({"top_k": "a"})", "top_k", "invalid_value"},
+    {R"({"top_k": 0.5})", "top_k", "invalid_value"},
+    {R"({"min_p": true})", "min_p", "invalid_value"},
+    {R"({"ignore_eos": 1})", "ignore_eos", "invalid_value"},
     {R"({"service_tier": "gold"})", "service_tier", "invalid_value"},
     {R"({"data_class": "secret"})", "data_class", "invalid_value"},
     {R"({"data_class": 1})", "data_class", "invalid_value"},
@@ -415,6 +422,30 @@ TEST(ChatRequests, WhatCannotBeServedIsRefusedByName) {
         EXPECT_EQ(answer["code"], bad.code);
         EXPECT_EQ(answer["type"], "invalid_request_error");
     }
+}
+
+TEST(ChatRequests, ARefusalSaysWhatIsAllowedAndWhatWasFound) {
+    const auto told = [](const std::string& patch) {
+        json body = good_request();
+        body.update(json::parse(patch));
+        const auto request = parse_chat_request(body.dump());
+        EXPECT_FALSE(request) << patch;
+        return request ? std::string() : request.error().message;
+    };
+    EXPECT_EQ(
+        told(R"({"stop": ["1", "2", "3", "4", "5"]})"),
+        "'stop' must be a string or an array of at most 4 strings, none of them empty, not an "
+        "array of 5.");
+    EXPECT_EQ(told(R"({"stop": [""]})"),
+              "'stop' must be a string or an array of at most 4 strings, none of them empty.");
+    EXPECT_EQ(
+        told(R"({"messages": [{"role": "alien", "content": "x"}]})"),
+        "'messages[0].role' must be system, developer, user, assistant or tool, not 'alien'.");
+    // A text may be a prompt in the wrong place.
+    EXPECT_EQ(told(R"({"top_k": "secret"})"),
+              "'top_k' must be a whole number of 32 bits, not a string.");
+    EXPECT_EQ(told(R"({"service_tier": ")" + std::string(40, 'x') + "\"}").find("xx"),
+              std::string::npos);
 }
 
 TEST(ChatRequests, WhatIsNoJsonObjectIsRefused) {

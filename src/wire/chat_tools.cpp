@@ -60,7 +60,7 @@ public:
     Objection read(const RequestJson& choice) {
         if (choice.is_string()) {
             if (!is_one_of(choice, modes))
-                return wrong("tool_choice", expected, &choice);
+                return wrong_word("tool_choice", expected, &choice);
             if (choice == "required" && !request_.wants_tools)
                 return without_tools();
             request_.wants_tools = request_.wants_tools && choice != "none";

@@ -25,7 +25,7 @@ Objection read_completion_logprobs(const RequestJson& document, ApiRequest& requ
     return std::nullopt;
 }
 
-Objection check_unsupported(const RequestJson& document) {
+Objection check_completion_unsupported(const RequestJson& document) {
     const RequestJson* suffix = field(document, "suffix");
     if (suffix != nullptr && *suffix != "")
         return unsupported("suffix", "A text behind the completion is");
@@ -40,7 +40,8 @@ Objection check_unsupported(const RequestJson& document) {
     return std::nullopt;
 }
 
-// The prompt's own tokens have no logprobs here, and ids are text only to an engine.
+// No engine tells the probabilities of a prompt's own tokens (decisions/0013), and ids are text
+// only to an engine.
 Objection check_echo(const RequestJson& document, const std::vector<RequestJson>& prompts,
                      const ApiRequest& request) {
     if (Objection objection = check_boolean(document, "echo"))
@@ -48,13 +49,15 @@ Objection check_echo(const RequestJson& document, const std::vector<RequestJson>
     if (!is_true(document, "echo"))
         return std::nullopt;
     if (request.top_logprobs)
-        return unsupported("echo", "'echo' together with 'logprobs' is");
+        return unsupported("echo",
+                           "'echo' together with 'logprobs', whose first entries would be the "
+                           "prompt's own, is");
     if (!prompts.front().is_string())
         return unsupported("echo", "'echo' of token ids is");
     return std::nullopt;
 }
 
-std::uint64_t affinity_of(const RequestJson& prompt, const std::string& model) {
+std::uint64_t affinity_of_completion(const RequestJson& prompt, const std::string& model) {
     StableHash hash;
     hash.add("completion");
     hash.add(model);
@@ -97,7 +100,7 @@ tl::expected<ApiRequest, ApiError> parse_completion_request(std::string_view bod
         if (Objection objection = read(*document, request))
             return tl::unexpected(std::move(*objection));
     }
-    if (Objection objection = check_unsupported(*document))
+    if (Objection objection = check_completion_unsupported(*document))
         return tl::unexpected(std::move(*objection));
     for (const char* name : {"json_schema", "grammar"})
         request.wants_schema = request.wants_schema || field(*document, name) != nullptr;
@@ -106,7 +109,7 @@ tl::expected<ApiRequest, ApiError> parse_completion_request(std::string_view bod
         return tl::unexpected(std::move(prompts).error());
     if (Objection objection = check_echo(*document, *prompts, request))
         return tl::unexpected(std::move(*objection));
-    request.affinity = affinity_of(prompts->front(), request.model);
+    request.affinity = affinity_of_completion(prompts->front(), request.model);
     if (Objection objection = make_works(*document, *prompts, request))
         return tl::unexpected(std::move(*objection));
     return request;

@@ -22,7 +22,7 @@ constexpr std::size_t input_affinity_bytes_max = 1024;
 Objection read_encoding(const RequestJson& document, ApiRequest& request) {
     if (const RequestJson* format = field(document, "encoding_format")) {
         if (*format != "float" && *format != "base64")
-            return wrong("encoding_format", "float or base64", format);
+            return wrong_word("encoding_format", "float or base64", format);
         request.base64 = *format == "base64";
     }
     if (const RequestJson* dimensions = field(document, "dimensions")) {

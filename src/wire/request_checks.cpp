@@ -43,15 +43,66 @@ Objection check_ranges(const RequestJson& document) {
 
 Objection check_stop(const RequestJson& document) {
     const RequestJson* stop = field(document, "stop");
-    if (stop == nullptr || stop->is_string())
+    if (stop == nullptr)
         return std::nullopt;
-    const auto is_text = [](const RequestJson& value) { return value.is_string(); };
-    if (stop->is_array() && !stop->empty() && stop->size() <= stops_max &&
-        std::ranges::all_of(*stop, is_text)) {
+    // An empty one would end every answer before its first word.
+    const auto is_word = [](const RequestJson& value) {
+        return value.is_string() && !value.get_ref<const std::string&>().empty();
+    };
+    const bool listed = stop->is_array() && !stop->empty() && stop->size() <= stops_max;
+    if (is_word(*stop) || (listed && std::ranges::all_of(*stop, is_word)))
         return std::nullopt;
+    const std::string expected = "a string or an array of at most " + std::to_string(stops_max) +
+                                 " strings, none of them empty";
+    if (listed || stop->is_string()) {
+        return api_error(ApiErrorCode::invalid_value, "'stop' must be " + expected + ".", "stop");
     }
-    return wrong("stop", "a string or an array of 1 to " + std::to_string(stops_max) + " strings",
-                 stop);
+    return wrong("stop", expected, stop);
+}
+
+// llama-server's own fields, which only it reads: what it says of a wrong one is of no use.
+enum class ExtraType { number, whole, truth };
+struct Extra {
+    const char* name;
+    ExtraType type;
+};
+constexpr std::array extras{
+    Extra{"top_k", ExtraType::whole},
+    Extra{"min_p", ExtraType::number},
+    Extra{"typical_p", ExtraType::number},
+    Extra{"top_n_sigma", ExtraType::number},
+    Extra{"xtc_probability", ExtraType::number},
+    Extra{"xtc_threshold", ExtraType::number},
+    Extra{"dynatemp_range", ExtraType::number},
+    Extra{"dynatemp_exponent", ExtraType::number},
+    Extra{"repeat_penalty", ExtraType::number},
+    Extra{"repeat_last_n", ExtraType::whole},
+    Extra{"dry_multiplier", ExtraType::number},
+    Extra{"dry_base", ExtraType::number},
+    Extra{"dry_allowed_length", ExtraType::whole},
+    Extra{"dry_penalty_last_n", ExtraType::whole},
+    Extra{"mirostat", ExtraType::whole},
+    Extra{"mirostat_tau", ExtraType::number},
+    Extra{"mirostat_eta", ExtraType::number},
+    Extra{"min_keep", ExtraType::whole},
+    Extra{"n_predict", ExtraType::whole},
+    Extra{"ignore_eos", ExtraType::truth},
+    Extra{"cache_prompt", ExtraType::truth},
+};
+
+Objection check_extras(const RequestJson& document) {
+    for (const Extra& extra : extras) {
+        const RequestJson* value = field(document, extra.name);
+        if (value == nullptr)
+            continue;
+        if (extra.type == ExtraType::whole && !is_whole(*value, -int32_max, int32_max))
+            return wrong(extra.name, "a whole number of 32 bits", value);
+        if (extra.type == ExtraType::number && !value->is_number())
+            return wrong(extra.name, "a number", value);
+        if (extra.type == ExtraType::truth && !value->is_boolean())
+            return wrong(extra.name, "true or false", value);
+    }
+    return std::nullopt;
 }
 
 // Engines take it: from token id to bias.
@@ -137,7 +188,7 @@ Objection read_addressing(const RequestJson& document, ApiRequest& request) {
 }
 
 Objection read_sampling(const RequestJson& document, ApiRequest& request) {
-    for (const auto check : {&check_ranges, &check_stop, &check_logit_bias}) {
+    for (const auto check : {&check_ranges, &check_stop, &check_extras, &check_logit_bias}) {
         if (Objection objection = check(document))
             return objection;
     }
@@ -163,7 +214,7 @@ Objection read_delivery(const RequestJson& document, ApiRequest& request) {
     }
     if (const RequestJson* tier = field(document, "service_tier")) {
         if (!is_one_of(*tier, tiers))
-            return wrong("service_tier", "auto, default, flex, scale, priority or fast", tier);
+            return wrong_word("service_tier", "auto, default, flex, scale, priority or fast", tier);
         request.service_tier = tier->get<std::string>();
     }
     if (Objection objection = check_boolean(document, "stream"))

@@ -34,6 +34,9 @@ inline constexpr std::size_t request_comparisons_max = 8'000'000;
 // "'n' must be … , not …." without repeating a prompt.
 [[nodiscard]] ApiError wrong(const std::string& parameter, const std::string& expected,
                              const RequestJson* found);
+// The same of a choice among few words, which may be repeated.
+[[nodiscard]] ApiError wrong_word(const std::string& parameter, const std::string& expected,
+                                  const RequestJson* found);
 [[nodiscard]] ApiError unsupported(const std::string& parameter, const std::string& what);
 
 [[nodiscard]] Objection check_boolean(const RequestJson& object, const char* name);

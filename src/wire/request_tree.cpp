@@ -12,6 +12,8 @@ namespace idlewatt::wire {
 
 namespace {
 
+constexpr std::size_t word_bytes_max = 32;
+
 ApiError too_much(std::string message) {
     return api_error(ApiErrorCode::invalid_value, std::move(message));
 }
@@ -87,7 +89,8 @@ std::string describe(const RequestJson* value) {
         case RequestJson::value_t::string:
             return "a string";
         case RequestJson::value_t::array:
-            return value->empty() ? "an empty array" : "an array";
+            return value->empty() ? "an empty array"
+                                  : "an array of " + std::to_string(value->size());
         case RequestJson::value_t::object:
             return "an object";
         default:
@@ -152,6 +155,18 @@ ApiError wrong(const std::string& parameter, const std::string& expected,
     return api_error(ApiErrorCode::invalid_value,
                      "'" + parameter + "' must be " + expected + ", not " + describe(found) + ".",
                      parameter);
+}
+
+ApiError wrong_word(const std::string& parameter, const std::string& expected,
+                    const RequestJson* found) {
+    const bool short_word = found != nullptr && found->is_string() &&
+                            found->get_ref<const std::string&>().size() <= word_bytes_max;
+    if (!short_word)
+        return wrong(parameter, expected, found);
+    return api_error(
+        ApiErrorCode::invalid_value,
+        "'" + parameter + "' must be " + expected + ", not '" + found->get<std::string>() + "'.",
+        parameter);
 }
 
 ApiError unsupported(const std::string& parameter, const std::string& what) {

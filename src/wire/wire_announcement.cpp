@@ -12,6 +12,12 @@ namespace {
 constexpr Bounds announcement_bounds{"Announcement", 16 * 1024, core::announced_models_max + 24};
 constexpr base::Duration stay_max = base::minutes(365 * 24 * 60);
 
+// It goes into every answer as it is.
+bool is_fingerprint(std::string_view text) {
+    return text.size() <= core::fingerprint_bytes_max &&
+           text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 void check_stay(const v1::StayForecast& stay, Checks& checks) {
     checks.that(stay.p10_ns() >= 0 && stay.p10_ns() <= stay.p50_ns() &&
                     stay.p50_ns() <= stay.p90_ns() && stay.p90_ns() <= stay_max.ns,
@@ -44,6 +50,7 @@ std::string encode(const core::Announcement& announcement) {
         out.mutable_stay()->set_p90_ns(announcement.stay->p90.ns);
     }
     out.set_membership(announcement.membership);
+    out.set_fingerprint(announcement.fingerprint);
     return out.SerializeAsString();
 }
 
@@ -67,6 +74,8 @@ base::Result<core::Announcement> decode_announcement(std::string_view bytes) {
     checks.real("tokens_per_second", in.tokens_per_second(), 0, 1e9);
     check_stay(in.stay(), checks);
     checks.number("membership's length", in.membership().size(), 0, core::membership_bytes_max);
+    checks.that(is_fingerprint(in.fingerprint()), "fingerprint",
+                "at most 16 hexadecimal digits in small letters");
     if (!checks.ok())
         return checks.error();
 
@@ -92,6 +101,7 @@ base::Result<core::Announcement> decode_announcement(std::string_view bytes) {
                                                base::Duration{in.stay().p90_ns()}};
     }
     announcement.membership = std::move(*in.mutable_membership());
+    announcement.fingerprint = std::move(*in.mutable_fingerprint());
     return announcement;
 }
 

@@ -10,12 +10,13 @@ namespace idlewatt::wire {
 namespace {
 
 constexpr Bounds receipt_bounds{"Receipt", receipt_bytes_max, 32};
-constexpr Bounds batch_bounds{"ReceiptBatch", 1024 * 1024, receipts_per_batch_max};
+constexpr Bounds receipt_batch_bounds{"ReceiptBatch", 1024 * 1024, receipts_per_batch_max};
 constexpr Bounds receipts_answer_bounds{"ReceiptsAnswer", 64 * 1024, 2 * receipts_per_batch_max};
 constexpr Bounds totals_bounds{"Totals", 256, 8};
 
 template <class Ids>
-void read_ids(Ids& in, std::string_view field, std::vector<core::ReceiptId>& out, Checks& checks) {
+void read_receipt_ids(Ids& in, std::string_view field, std::vector<core::ReceiptId>& out,
+                      Checks& checks) {
     checks.number(field, static_cast<std::size_t>(in.size()), 0, receipts_per_batch_max);
     out.reserve(static_cast<std::size_t>(in.size()));
     for (std::string& id : in) {
@@ -97,10 +98,10 @@ std::string encode(const std::vector<core::SignedReceipt>& batch) {
 
 base::Result<std::vector<core::SignedReceipt>> decode_receipts(std::string_view bytes) {
     v1::ReceiptBatch in;
-    if (base::Result<void> parsed = parse(in, bytes, batch_bounds); !parsed) {
+    if (base::Result<void> parsed = parse(in, bytes, receipt_batch_bounds); !parsed) {
         return tl::unexpected(parsed.error());
     }
-    Checks checks(batch_bounds.message);
+    Checks checks(receipt_batch_bounds.message);
     std::vector<core::SignedReceipt> batch;
     batch.reserve(static_cast<std::size_t>(in.receipts_size()));
     for (v1::SignedReceipt& message : *in.mutable_receipts()) {
@@ -133,8 +134,8 @@ base::Result<ReceiptsAnswer> decode_receipts_answer(std::string_view bytes) {
     }
     Checks checks(receipts_answer_bounds.message);
     ReceiptsAnswer answer;
-    read_ids(*in.mutable_committed(), "committed", answer.committed, checks);
-    read_ids(*in.mutable_refused(), "refused", answer.refused, checks);
+    read_receipt_ids(*in.mutable_committed(), "committed", answer.committed, checks);
+    read_receipt_ids(*in.mutable_refused(), "refused", answer.refused, checks);
     if (!checks.ok())
         return checks.error();
     return answer;

@@ -76,6 +76,8 @@ public:
         if (prng_.chance(0.5))
             sample.stay = stay();
         sample.membership = bytes(0, 200);
+        if (prng_.chance(0.5))
+            sample.fingerprint = "0123456789";
         return sample;
     }
 
