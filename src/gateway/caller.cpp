@@ -9,7 +9,8 @@ namespace idlewatt::gateway {
 namespace {
 
 constexpr std::string_view exposed_headers =
-    "x-request-id, retry-after, x-should-retry, openai-processing-ms, x-idlewatt-data-class, "
+    "x-request-id, retry-after, retry-after-ms, x-should-retry, openai-processing-ms, "
+    "x-idlewatt-data-class, "
     "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens";
 

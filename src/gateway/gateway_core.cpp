@@ -110,6 +110,7 @@ void GatewayCore::on(const Tick&, Now now, Effects& effects) {
             lose_attempts_on(car, std::nullopt, "silent", now, effects);
     }
     tend_settling(now, effects);
+    yield_to_clients(now, effects);
     for (auto& [request, exchange] : exchanges_) {
         if (exchange.done || !tend_exchange(exchange, now, effects))
             continue;
@@ -158,17 +159,21 @@ void GatewayCore::fail_without_capacity(Exchange& exchange, const Answer& answer
     ++figures_.requests_failed_no_capacity;
     if (exchange.broken_off(answer) || answer.attempts > 0) {
         base::reached("gateway.worker_preempted");
-        fail(exchange,
-             wire::api_error(wire::ApiErrorCode::worker_preempted,
-                             "The car that was answering left, and no other became free in time. "
-                             "What was sent is valid; ask again for the rest."),
+        std::string message = "The car that was answering left, and no other became free in time. ";
+        message += exchange.begun && answer.introduced
+                       ? "What was sent is valid; ask again for the rest."
+                       : "Nothing of the answer was sent; ask again.";
+        fail(exchange, wire::api_error(wire::ApiErrorCode::worker_preempted, std::move(message)),
              now, effects);
     } else {
         base::reached("gateway.queue_timeout");
+        const auto waited_s = (now.instant - exchange.arrived_at).whole_milliseconds() / 1000;
         fail(exchange,
-             wire::api_error(
-                 wire::ApiErrorCode::no_capacity,
-                 "No car was ready in time. Try again after the seconds in Retry-After."),
+             wire::api_error(wire::ApiErrorCode::no_capacity,
+                             "The request waited for a free car, and within " +
+                                 std::to_string(waited_s) +
+                                 " s none could take it. Try again after the seconds in "
+                                 "Retry-After."),
              now, effects, retry_after_empty_s);
     }
 }

@@ -275,7 +275,9 @@ void GatewayCore::refuse(http::RequestId request, const wire::ApiError& error, N
     } else if (response.status == 429 || response.status == 503) {
         const std::uint32_t fallback =
             response.status == 429 ? retry_after_full_s : retry_after_empty_s;
-        response.headers["retry-after"] = std::to_string(retry_after_s.value_or(fallback));
+        const std::uint64_t after_s = retry_after_s.value_or(fallback);
+        response.headers["retry-after"] = std::to_string(after_s);
+        response.headers["retry-after-ms"] = std::to_string(1000 * after_s);
     }
     respond(request, std::move(response), now, effects);
 }

@@ -9,6 +9,17 @@
 
 namespace idlewatt::gateway {
 
+namespace {
+
+// From here on the answer is this car's. Of several choices the whole body names the last one's.
+void note_maker(Exchange& exchange, const Car& car) {
+    const std::string& fingerprint = car.said.fingerprint;
+    if (!fingerprint.empty() && exchange.head.fingerprint != fingerprint)
+        exchange.head.fingerprint = fingerprint;
+}
+
+}  // namespace
+
 void GatewayCore::note_progress(Exchange& exchange, Answer& answer, Now now) {
     answer.attempts_without_progress = 0;
     if (answer.attempts == 1 && answer.attempt->received == 1) {
@@ -30,6 +41,7 @@ void GatewayCore::note_progress(Exchange& exchange, Answer& answer, Now now) {
 void GatewayCore::give(Exchange& exchange, Answer& answer, std::uint64_t sequence,
                        core::Piece piece, Now now, Effects& effects) {
     OpenAttempt& attempt = *answer.attempt;
+    note_maker(exchange, fleet_.car(attempt.car));
     answer.resume.append(piece.ids, piece.text, piece.token_count);
     figures_.tokens_delivered += piece.token_count;
     models_[exchange.head.model].tokens += piece.token_count;
@@ -106,6 +118,8 @@ void GatewayCore::end_answer(Exchange& exchange, Answer& answer, const core::Fin
     // that ended the answer; what former attempts generated is in the resume point.
     const std::uint32_t before =
         answer.attempt ? answer.attempt->tokens_before : answer.resume.tokens;
+    if (answer.attempt)
+        note_maker(exchange, fleet_.car(answer.attempt->car));
     answer.completion_tokens = before + finished.generated_tokens;
     answer.finished = finished;
     answer.whole.reason = finished.reason;
