@@ -26,6 +26,7 @@ struct Caller {
     base::Instant arrived_at;
     core::ApiKey key;  // meaningful once it is known
     core::DataClass data_class = core::DataClass::any_car;
+    bool is_batch = false;   // a line of a batch
     bool generates = false;  // it asks for work: the answer names the data class
     std::optional<scheduler::Quota> requests_left;  // of its key; absent: no limit
     std::optional<scheduler::Quota> tokens_left;

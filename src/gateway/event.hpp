@@ -17,11 +17,28 @@
 
 namespace idlewatt::gateway {
 
+// Lines of batches have request ids of their own, behind all that a server gives: in every list
+// those of clients come first.
+inline constexpr auto batch_requests_begin = http::RequestId{std::uint64_t{1} << 63};
+[[nodiscard]] constexpr bool is_batch(http::RequestId request) {
+    return request >= batch_requests_begin;
+}
+
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
 
 struct Asked {
     http::Request request;
 };
+// A line of a batch, as if the key's owner had sent it by HTTP, without streaming: its whole answer
+// comes as Respond. It is not charged against the key's limits, and is not begun unless a car that
+// may have it is free now (BatchDeferred).
+struct BatchAsked {
+    http::RequestId request;  // is_batch()
+    core::KeyId key;
+    core::Task task = core::Task::chat;
+    std::string body;
+};
+// Also of a line of a batch that nobody wants any more.
 struct ClientGone {
     http::RequestId request;
 };
@@ -63,8 +80,9 @@ struct KeyBookConfirmed {
 };
 struct Tick {};
 
-using Event = std::variant<Asked, ClientGone, Written, Announced, CarSaid, CarLeft, Unheard,
-                           BusChanged, OrderAnswered, KeyBookChanged, KeyBookConfirmed, Tick>;
+using Event =
+    std::variant<Asked, BatchAsked, ClientGone, Written, Announced, CarSaid, CarLeft, Unheard,
+                 BusChanged, OrderAnswered, KeyBookChanged, KeyBookConfirmed, Tick>;
 
 // ── effects ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -102,9 +120,19 @@ struct OrderSignals {
 struct Record {
     core::Delivery delivery;
 };
+// To be handed on to the coordinator; its answer gets these headers, too.
+struct Forward {
+    http::Request request;
+    http::Headers headers;
+};
+// No car is free for it: nothing was begun, or a client needed the car. To be asked again later.
+struct BatchDeferred {
+    http::RequestId request;
+    bool begun = false;
+};
 
 using Effect = std::variant<Respond, BeginResponse, WriteResponse, EndResponse, AbortResponse, Tell,
-                            OrderSignals, Record>;
+                            OrderSignals, Record, Forward, BatchDeferred>;
 using Effects = std::vector<Effect>;
 
 }  // namespace idlewatt::gateway

@@ -14,7 +14,8 @@ Gateway::Gateway(const GatewayParts& parts, GatewayOptions options)
       options_(std::move(options)),
       subjects_{options_.cell},
       core_(options_.core),
-      memberships_(options_.account_public_key) {}
+      memberships_(options_.account_public_key),
+      forwards_(parts_.server, parts_.coordinator) {}
 
 Gateway::~Gateway() {
     *alive_ = false;
@@ -62,16 +63,44 @@ void Gateway::start() {
         if (connected && key_book_)
             key_book_->ask();
     }));
-    parts_.server.set_handler(
-        {guarded([this](http::Request request) { feed(Asked{std::move(request)}); }),
-         guarded([this](http::RequestId request) { feed(ClientGone{request}); }),
-         guarded([this](http::RequestId request, std::uint64_t bytes) {
-             feed(Written{request, bytes});
-         })});
+    listen();
     start_books();
+    start_batches();
     feed(BusChanged{parts_.bus.connected()});
     tick();
     tell_demand();
+}
+
+void Gateway::listen() {
+    http::Handler handler;
+    handler.on_request = [this](http::Request request) { feed(Asked{std::move(request)}); };
+    handler.on_gone = [this](http::RequestId request) {
+        forwards_.on_gone(request);
+        feed(ClientGone{request});
+    };
+    handler.on_written = [this](http::RequestId request, std::uint64_t bytes) {
+        forwards_.on_written(request, bytes);
+        feed(Written{request, bytes});
+    };
+    handler.body_bytes_allowed = [](const http::Request& head) {
+        return ForwardDesk::body_bytes_allowed(head);
+    };
+    handler.on_body = [this](http::RequestId request, std::string part) {
+        forwards_.on_body(request, std::move(part));
+    };
+    handler.on_body_end = [this](http::RequestId request) { forwards_.on_body_end(request); };
+    parts_.server.set_handler(std::move(handler));
+}
+
+void Gateway::start_batches() {
+    if (!options_.runs_batches)
+        return;
+    BatchRunner::Mind mind;
+    mind.room = [this] { return core_.room(); };
+    mind.start = [this](BatchAsked line) { feed(std::move(line)); };
+    mind.stop = [this](http::RequestId request) { feed(ClientGone{request}); };
+    batches_ = std::make_unique<BatchRunner>(parts_.loop, parts_.bus, subjects_,
+                                             options_.core.gateway, std::move(mind));
 }
 
 void Gateway::start_books() {
@@ -105,6 +134,8 @@ void Gateway::tell_demand() {
 void Gateway::tick() {
     timer_ = parts_.loop.after(tick_period, [this] { tick(); });
     feed(Tick{});
+    if (batches_)
+        batches_->look();
 }
 
 // A connection's label names the run of the agent: "<vehicle>/<incarnation>". The name is the
@@ -130,6 +161,11 @@ void Gateway::feed(const Event& event) {
 }
 
 void Gateway::perform(Respond& effect) {
+    if (is_batch(effect.request)) {
+        if (batches_)
+            batches_->answered(effect.request, std::move(effect.response));
+        return;
+    }
     parts_.server.respond(effect.request, std::move(effect.response));
 }
 
@@ -165,6 +201,15 @@ void Gateway::perform(Tell& effect) {
 void Gateway::perform(Record& effect) {
     if (deliveries_)
         deliveries_->add(effect.delivery);
+}
+
+void Gateway::perform(Forward& effect) {
+    forwards_.forward(effect.request, std::move(effect.headers));
+}
+
+void Gateway::perform(BatchDeferred& effect) {
+    if (batches_)
+        batches_->deferred(effect.request, effect.begun);
 }
 
 void Gateway::perform(OrderSignals& effect) {

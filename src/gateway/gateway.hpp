@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // The program that clients talk to: joins the gateway's mind (gateway_core.hpp) with HTTP and bus,
-// asks the coordinator for keys, and tells it what was asked for and what was delivered.
+// asks the coordinator for keys, tells it what was asked for and what was delivered, hands files
+// and batches on to it, and runs the lines of batches.
 //
 // Lifecycle: construct, start(); destruction closes nothing gracefully (clients retry). Threads:
 // the loop's. The parts outlive the gateway.
@@ -14,10 +15,13 @@
 
 #include "base/loop.hpp"
 #include "bus/bus.hpp"
+#include "gateway/batch_runner.hpp"
 #include "gateway/delivery_book.hpp"
+#include "gateway/forward_desk.hpp"
 #include "gateway/gateway_core.hpp"
 #include "gateway/key_book_keeper.hpp"
 #include "gateway/membership_book.hpp"
+#include "http/forwarder.hpp"
 #include "http/http.hpp"
 #include "identity/identity.hpp"
 #include "spool/spool.hpp"
@@ -36,6 +40,8 @@ struct GatewayParts {
     spool::Spool* spool = nullptr;
     // The key of the gateway's credentials, which signs the records; null: none is kept.
     const identity::KeyPair* key = nullptr;
+    // To the coordinator, for files and batches; null: they are answered with 503.
+    http::Forwarder* coordinator = nullptr;
 };
 
 struct GatewayOptions {
@@ -45,6 +51,7 @@ struct GatewayOptions {
     std::string account_public_key{};
     // Of the gateway's credentials; shown with delivery records.
     std::string user_jwt{};
+    bool runs_batches = false;
 };
 
 class Gateway {
@@ -61,6 +68,10 @@ public:
     void set_user_jwt(std::string user_jwt);
 
     [[nodiscard]] const GatewayCore& core() const { return core_; }
+    // Null: it runs none.
+    [[nodiscard]] const BatchCore* batches() const {
+        return batches_ ? &batches_->core() : nullptr;
+    }
     // Delivery records that the coordinator has not committed yet.
     [[nodiscard]] std::size_t undelivered() const {
         return deliveries_ ? deliveries_->undelivered() : 0;
@@ -76,7 +87,11 @@ private:
     void perform(Tell& effect);
     void perform(OrderSignals& effect);
     void perform(Record& effect);
+    void perform(Forward& effect);
+    void perform(BatchDeferred& effect);
+    void listen();
     void start_books();
+    void start_batches();
     void tell_demand();
     void take_departure(const bus::Departure& departure);
     void tick();
@@ -89,6 +104,8 @@ private:
     MembershipBook memberships_;
     std::unique_ptr<DeliveryBook> deliveries_;
     std::unique_ptr<KeyBookKeeper> key_book_;
+    ForwardDesk forwards_;
+    std::unique_ptr<BatchRunner> batches_;
     base::TimerId timer_{};
     base::TimerId demand_timer_{};
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

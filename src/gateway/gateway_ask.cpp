@@ -77,6 +77,16 @@ void GatewayCore::ask(const http::Request& request, core::Task task, Now now, Ef
         return;
     }
     const std::uint64_t tokens = tokens_expected(*asked);
+    if (caller.is_batch) {
+        asked->stream = asked->include_usage = false;
+        if (has_free_car(asked->model, needs)) {
+            start(request, std::move(*asked), std::move(needs), tokens, now, effects);
+        } else {
+            callers_.erase(request.id);
+            effects.emplace_back(BatchDeferred{request.id});
+        }
+        return;
+    }
     const bool full = answers_open_ + asked->works.size() > answers_max ||
                       request_bytes_held_ + works_bytes(*asked) > request_bytes_held_max;
     const scheduler::AdmissionAnswer admission = admit(asked->model, needs, now);
@@ -165,6 +175,8 @@ std::size_t GatewayCore::exchanges_waiting(const std::string& model) const {
     std::size_t count = 0;
     std::optional<http::RequestId> last;
     for (const auto& [request, index] : waiting_) {
+        if (is_batch(request))
+            break;
         if (last == request)
             continue;
         last = request;

@@ -11,9 +11,9 @@
 //                  goes on elsewhere behind what was sent
 //
 // Pure but for the time and the seed that it is told. The parts: gateway_http.cpp (routes),
-// gateway_ask.cpp (the door), gateway_placement.cpp (which car), gateway_stream.cpp (what cars
-// say), gateway_pieces.cpp (what clients get), gateway_settling.cpp (what ends slowly),
-// gateway_metrics.cpp (what is counted).
+// gateway_ask.cpp (the door), gateway_batch.cpp (lines of batches), gateway_placement.cpp (which
+// car), gateway_stream.cpp (what cars say), gateway_pieces.cpp (what clients get),
+// gateway_settling.cpp (what ends slowly), gateway_metrics.cpp (what is counted).
 #pragma once
 
 #include <cstdint>
@@ -80,6 +80,21 @@ inline constexpr std::uint32_t retry_after_empty_s = 10;
 inline constexpr std::uint32_t tokens_reserved_default = 256;
 inline constexpr std::size_t bytes_per_token_assumed = 4;
 
+// A client that has waited for a car for so long gets that of a batch's line, and for so long after
+// that no other: cars take a moment to say that they are free.
+inline constexpr base::Duration batch_yields_after = base::milliseconds(500);
+inline constexpr base::Duration batch_yields_every = base::seconds(1);
+
+// What cars could take on besides what they have.
+struct Room {
+    bool connected = false;
+    std::uint64_t slots_total = 0;
+    std::uint64_t slots_free = 0;
+    std::size_t clients_served = 0;  // answers of clients that a car works on
+    bool clients_wait = false;       // some have no car yet
+    friend bool operator==(const Room&, const Room&) = default;
+};
+
 struct GatewayConfig {
     core::GatewayId gateway;
     // Without a key and without a key book none is asked for (loopback only).
@@ -101,6 +116,7 @@ public:
     [[nodiscard]] std::string metrics_text(base::Instant now, base::WallTime wall_now);
     [[nodiscard]] const FleetView& fleet() const { return fleet_; }
     [[nodiscard]] const core::KeyBook& key_book() const { return keys_.book(); }
+    [[nodiscard]] Room room() const;
     // What was asked for since the last call; once in a while, for the coordinator.
     [[nodiscard]] std::vector<core::ModelDemand> take_demand(base::Instant now);
 
@@ -124,6 +140,7 @@ private:
     using AnswerKey = std::pair<http::RequestId, std::uint32_t>;
 
     void on(const Asked& event, Now now, Effects& effects);
+    void on(const BatchAsked& event, Now now, Effects& effects);
     void on(const ClientGone& event, Now now, Effects& effects);
     void on(const Written& event, Now now, Effects& effects);
     void on(const Announced& event, Now now, Effects& effects);
@@ -141,6 +158,7 @@ private:
     void serve_model(const http::Request& request, std::string_view escaped, Now now,
                      Effects& effects);
     void order_signals(const http::Request& request, Now now, Effects& effects);
+    void forward(const http::Request& request, Effects& effects);
     [[nodiscard]] bool authorised(const http::Request& request, Now now, Effects& effects);
     [[nodiscard]] std::vector<wire::ModelRow> model_rows() const;
     void respond(http::RequestId request, http::Response response, Now now, Effects& effects);
@@ -156,6 +174,10 @@ private:
                                                                 CarNeeds& needs) const;
     [[nodiscard]] scheduler::AdmissionAnswer admit(const std::string& model, const CarNeeds& needs,
                                                    Now now) const;
+    [[nodiscard]] bool has_free_car(const std::string& model, const CarNeeds& needs) const;
+    // The youngest line of a batch on a car that would do; null: there is none.
+    [[nodiscard]] Exchange* line_in_the_way(const Exchange& client);
+    void yield_to_clients(Now now, Effects& effects);
     [[nodiscard]] bool within_limits(const http::Request& request, std::uint64_t tokens, Now now,
                                      Effects& effects);
     void start(const http::Request& request, wire::ApiRequest asked, CarNeeds needs,
@@ -250,6 +272,7 @@ private:
     void tell(const OpenAttempt& attempt, core::ToCar message, Effects& effects) const;
     void remember_closed(const OpenAttempt& attempt);
     [[nodiscard]] static wire::Usage usage(const Exchange& exchange);
+    // Of clients.
     [[nodiscard]] std::size_t exchanges_waiting(const std::string& model) const;
 
     GatewayConfig config_;
@@ -267,6 +290,7 @@ private:
     std::map<http::RequestId, Exchange> exchanges_;        // in the order of their coming
     std::set<AnswerKey> waiting_;                          // answers without an attempt
     std::size_t answers_open_ = 0;
+    base::Instant yields_again_at_;  // lines of batches to clients
     std::unordered_map<core::AttemptId, AnswerKey> by_attempt_;
     std::vector<http::RequestId> finished_;  // to be forgotten when the event is done
     std::size_t request_bytes_held_ = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "gateway/forwarded_paths.hpp"
 #include "gateway/gateway_core.hpp"
 
 namespace idlewatt::gateway {
@@ -125,6 +126,10 @@ bool GatewayCore::authorised(const http::Request& request, Now now, Effects& eff
 
 void GatewayCore::route(const http::Request& request, Now now, Effects& effects) {
     const std::string_view path = path_of(request);
+    if (is_forwarded(path)) {
+        forward(request, effects);
+        return;
+    }
     if (is_below(path, vehicles_path) && path.ends_with(signals_suffix)) {
         order_signals(request, now, effects);
         return;
@@ -171,6 +176,16 @@ void GatewayCore::route(const http::Request& request, Now now, Effects& effects)
     } else {
         respond(request.id, json_response(200, wire::figures_body(figures())), now, effects);
     }
+}
+
+// Files and batches are hard state: the coordinator's.
+void GatewayCore::forward(const http::Request& request, Effects& effects) {
+    const auto caller = callers_.find(request.id);
+    http::Response ours;
+    add_headers(caller->second, caller->second.arrived_at, ours);
+    ours.headers.erase("openai-processing-ms");  // not known yet
+    callers_.erase(caller);
+    effects.emplace_back(Forward{request, std::move(ours.headers)});
 }
 
 std::vector<wire::ModelRow> GatewayCore::model_rows() const {

@@ -212,8 +212,8 @@ void GatewayCore::tend_waiting(Exchange& exchange, Answer& answer, Now now, Effe
 // The first token is later than that of most others: somebody else may be faster. Only before
 // anything was said, so that one of the two can be forgotten.
 void GatewayCore::tend_hedge(Exchange& exchange, Answer& answer, Now now, Effects& effects) {
-    if (!config_.hedges || answer.rival || answer.attempt->received > 0 || answer.attempts != 1 ||
-        answer.resume.tokens > 0)
+    if (!config_.hedges || is_batch(exchange.request) || answer.rival ||
+        answer.attempt->received > 0 || answer.attempts != 1 || answer.resume.tokens > 0)
         return;
     const std::size_t bytes = exchange.work_json(answer).size();
     const base::Duration waited = now.instant - answer.attempt->opened_at;

@@ -44,8 +44,11 @@ void KeyRing::take(core::KeyBook book) {
     book_ = std::move(book);
     has_book_ = true;
     by_hash_.clear();
-    for (std::size_t i = 0; i < book_.keys.size(); ++i)
+    by_id_.clear();
+    for (std::size_t i = 0; i < book_.keys.size(); ++i) {
         by_hash_.emplace(book_.keys[i].secret_sha256, i);
+        by_id_.emplace(book_.keys[i].id, i);
+    }
 }
 
 void KeyRing::confirm(base::WallTime issued_at) {
@@ -80,6 +83,19 @@ KeyRing::Found KeyRing::find(std::string_view authorization, base::WallTime now)
     if (key.revoked_at)
         return {Verdict::revoked, {}};
     return {Verdict::known, key};
+}
+
+KeyRing::Found KeyRing::find(const core::KeyId& id, base::WallTime now) const {
+    const bool open = !has_static_key_ && !uses_book_;
+    if (open || (has_static_key_ && id.value == static_key_id))
+        return {Verdict::known, static_key_};
+    if (!book_valid(now))
+        return {uses_book_ ? Verdict::no_book : Verdict::unknown, {}};
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end())
+        return {Verdict::unknown, {}};
+    const core::ApiKey& key = book_.keys[found->second];
+    return key.revoked_at ? Found{Verdict::revoked, {}} : Found{Verdict::known, key};
 }
 
 }  // namespace idlewatt::gateway

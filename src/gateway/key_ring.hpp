@@ -38,6 +38,8 @@ public:
     };
     // The value of an Authorization header, "Bearer …"; empty: none.
     [[nodiscard]] Found find(std::string_view authorization, base::WallTime now) const;
+    // Of somebody who was let in elsewhere: by the coordinator, say.
+    [[nodiscard]] Found find(const core::KeyId& id, base::WallTime now) const;
 
 private:
     [[nodiscard]] bool book_valid(base::WallTime now) const;
@@ -48,6 +50,7 @@ private:
     core::KeyBook book_;
     bool has_book_ = false;
     std::unordered_map<std::string, std::size_t> by_hash_;  // into the book
+    std::unordered_map<core::KeyId, std::size_t> by_id_;
 };
 
 }  // namespace idlewatt::gateway
