@@ -15,6 +15,9 @@ struct Pair {
     Ours ours;
     Theirs theirs;
 };
+// Said for clang 14.
+template <class Ours, class Theirs>
+Pair(Ours, Theirs) -> Pair<Ours, Theirs>;
 
 constexpr std::array reasons{
     Pair{core::Reason::no_consent, v1::REASON_NO_CONSENT},
