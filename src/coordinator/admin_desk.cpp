@@ -17,6 +17,13 @@ using wire::ApiErrorCode;
 
 constexpr std::string_view api_path = "/api/v1/";
 constexpr const char* enrol_path = "/api/v1/enrol";
+// Of an uploaded file's form, beside the file.
+constexpr std::uint64_t form_bytes_max = 64 * 1024;
+
+// The path itself, or one below it.
+bool is_below(std::string_view path, std::string_view folder) {
+    return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
 
 std::string_view path_of(const http::Request& request) {
     std::string_view path = std::string_view(request.target).substr(0, request.target.find('?'));
@@ -25,12 +32,17 @@ std::string_view path_of(const http::Request& request) {
     return path;
 }
 
-// Empty: none.
+// Empty: none. The scheme's name may be in any case, as HTTP wants it.
 std::string bearer_in(const http::Request& request) {
-    constexpr std::string_view scheme = "Bearer ";
+    constexpr std::string_view scheme = "bearer ";
     const auto header = request.headers.find("authorization");
-    if (header == request.headers.end() || !header->second.starts_with(scheme))
+    if (header == request.headers.end() || header->second.size() <= scheme.size())
         return {};
+    for (std::size_t i = 0; i < scheme.size(); ++i) {
+        const char c = header->second[i];
+        if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != scheme[i])
+            return {};
+    }
     return header->second.substr(scheme.size());
 }
 
@@ -38,24 +50,48 @@ std::string bearer_in(const http::Request& request) {
 
 AdminDesk::AdminDesk(const AdminParts& parts, AdminOptions options)
     : parts_(parts), options_(std::move(options)), prng_(options_.seed) {
+    take_handler();
+    if (parts_.door != nullptr)
+        parts_.door->on_answered([this](Id id) { parts_.files->forget(id); });
+}
+
+void AdminDesk::take_handler() {
     http::Handler handler;
     handler.on_request = [this](http::Request request) { on_request(std::move(request)); };
-    handler.on_gone = [this](Id id) {
-        if (parts_.blobs != nullptr)
-            parts_.blobs->on_gone(id);
+    handler.on_gone = [this](Id id) { on_gone(id); };
+    handler.on_written = [this](Id id, std::uint64_t bytes) {
+        if (parts_.batches != nullptr)
+            parts_.batches->on_written(id, bytes);
     };
-    handler.on_written = [](Id, std::uint64_t) {};
     if (parts_.blobs != nullptr) {
-        handler.body_bytes_allowed = [](const http::Request& head) -> std::uint64_t {
+        const bool takes_files = parts_.files != nullptr;
+        handler.body_bytes_allowed = [takes_files](const http::Request& head) -> std::uint64_t {
+            if (takes_files && FileDesk::is_upload(head))
+                return wire::file_bytes_max + form_bytes_max;
             return head.method == "PUT" && BlobDesk::blob_of(head.target) ? blobs::blob_bytes_max
                                                                           : 0;
         };
         handler.on_body = [this](Id id, std::string part) {
+            if (parts_.files != nullptr && parts_.files->takes(id))
+                return parts_.files->on_body(id, part);
             parts_.blobs->on_body(id, std::move(part));
         };
-        handler.on_body_end = [this](Id id) { parts_.blobs->on_body_end(id); };
+        handler.on_body_end = [this](Id id) {
+            if (parts_.files != nullptr && parts_.files->takes(id))
+                return parts_.files->on_body_end(id);
+            parts_.blobs->on_body_end(id);
+        };
     }
     parts_.server.set_handler(std::move(handler));
+}
+
+void AdminDesk::on_gone(Id id) {
+    if (parts_.blobs != nullptr)
+        parts_.blobs->on_gone(id);
+    if (parts_.files != nullptr)
+        parts_.files->on_gone(id);
+    if (parts_.batches != nullptr)
+        parts_.batches->on_gone(id);
 }
 
 AdminDesk::~AdminDesk() {
@@ -68,26 +104,35 @@ void AdminDesk::on_request(http::Request request) {
         return respond(request.id, 200, "{\"status\":\"ok\"}");
     if (path == enrol_path)
         return enrol(request);
-    if (request.body_follows)
+    if (request.body_follows && FileDesk::is_upload(request))
+        parts_.files->expect(request.id);
+    else if (request.body_follows)
         parts_.blobs->expect(request.id);
+    const Asker asker = asker_of(request);
+    authorised(std::move(request), asker, [this](http::Request allowed, const core::KeyId& key) {
+        route(std::move(allowed), key);
+    });
+}
+
+AdminDesk::Asker AdminDesk::asker_of(const http::Request& request) {
+    const std::string_view path = path_of(request);
+    if (is_below(path, files_path) || is_below(path, batches_path))
+        return Asker::customer;
     const bool reads = request.method == "GET" || request.method == "HEAD";
-    const bool car_may = reads && BlobDesk::blob_of(request.target).has_value();
-    authorised(std::move(request), car_may,
-               [this](http::Request allowed) { route(std::move(allowed)); });
+    return reads && BlobDesk::blob_of(request.target) ? Asker::car : Asker::nobody_else;
 }
 
 // ── who ─────────────────────────────────────────────────────────────────────────────────────────
 
-void AdminDesk::authorised(http::Request request, bool car_may,
-                           std::function<void(http::Request)> then) {
+void AdminDesk::authorised(http::Request request, Asker asker, Then then) {
     const std::string token = bearer_in(request);
     if (token.empty()) {
         return refuse(request.id, ApiErrorCode::invalid_api_key,
                       "The API key is missing. Send it as 'Authorization: Bearer KEY'.");
     }
-    const Bearer bearer_is = car_may ? bearer_of(token) : Bearer::somebody_else;
+    const Bearer bearer_is = asker == Asker::car ? bearer_of(token) : Bearer::somebody_else;
     if (bearer_is == Bearer::enrolled_car)
-        return then(std::move(request));
+        return then(std::move(request), {});
     if (bearer_is == Bearer::unknown_car) {
         parts_.cars.look_again();
         return refuse(request.id, ApiErrorCode::store_unavailable,
@@ -96,8 +141,8 @@ void AdminDesk::authorised(http::Request request, bool car_may,
     const std::string hash = identity::sha256_hex(token);
     if (!options_.operator_key_sha256.empty() &&
         identity::equal_in_constant_time(hash, options_.operator_key_sha256))
-        return then(std::move(request));
-    check_store(hash, std::move(request), std::move(then));
+        return then(std::move(request), core::KeyId(unstored_key_id));
+    check_store(hash, std::move(request), asker, std::move(then));
 }
 
 AdminDesk::Bearer AdminDesk::bearer_of(const std::string& token) const {
@@ -113,8 +158,8 @@ AdminDesk::Bearer AdminDesk::bearer_of(const std::string& token) const {
 }
 
 // By the hash: whoever learns from the time of the answer learns nothing of the key.
-void AdminDesk::check_store(const std::string& hash, http::Request request,
-                            std::function<void(http::Request)> then) {
+void AdminDesk::check_store(const std::string& hash, http::Request request, Asker asker,
+                            Then then) {
     if (checking_ >= admin_requests_max) {
         return refuse(request.id, ApiErrorCode::slow_down,
                       "Too many requests are being checked; try again in a moment.");
@@ -122,7 +167,7 @@ void AdminDesk::check_store(const std::string& hash, http::Request request,
     ++checking_;
     parts_.store.find_key(
         hash,
-        guarded([this, shared = std::make_shared<http::Request>(std::move(request)),
+        guarded([this, asker, shared = std::make_shared<http::Request>(std::move(request)),
                  then = std::move(then)](const base::Result<std::optional<core::ApiKey>>& found) {
             --checking_;
             if (!found)
@@ -134,25 +179,37 @@ void AdminDesk::check_store(const std::string& hash, http::Request request,
                                   : "The API key is wrong. Send it as 'Authorization: Bearer "
                                     "KEY'.");
             }
-            if (key->role != core::KeyRole::fleet_operator) {
+            const bool may = key->role == core::KeyRole::fleet_operator ||
+                             (asker == Asker::customer && key->role == core::KeyRole::customer);
+            if (!may) {
                 return refuse(shared->id, ApiErrorCode::insufficient_permissions,
                               "A key of the role '" + std::string(core::name(key->role)) +
-                                  "' may not do this. Use an operator's key.");
+                                  "' may not do this. Use " +
+                                  (asker == Asker::customer ? "a customer's or an operator's key."
+                                                            : "an operator's key."));
             }
-            then(std::move(*shared));
+            then(std::move(*shared), key->id);
         }));
 }
 
 // ── what ────────────────────────────────────────────────────────────────────────────────────────
 
-void AdminDesk::route(http::Request request) {
+void AdminDesk::route(http::Request request, const core::KeyId& key) {
+    if (asker_of(request) == Asker::customer) {
+        if (parts_.files == nullptr) {
+            return refuse(request.id, ApiErrorCode::unknown_path,
+                          "This coordinator keeps no files and runs no batches.");
+        }
+        return is_below(path_of(request), files_path) ? parts_.files->serve(request, key)
+                                                      : parts_.batches->serve(request, key);
+    }
     if (const auto sha256 = BlobDesk::blob_of(request.target))
         return route_blob(std::move(request), *sha256);
     std::string_view path = path_of(request);
     if (!path.starts_with(api_path)) {
         return refuse(request.id, ApiErrorCode::unknown_path,
-                      "There is nothing here. The coordinator serves /api/v1/ and /blobs/sha256/; "
-                      "/v1/ is the gateway's.");
+                      "There is nothing here. The coordinator serves /api/v1/, /blobs/sha256/, "
+                      "/v1/files and /v1/batches; the rest of /v1/ is the gateway's.");
     }
     path.remove_prefix(api_path.size());
     Call call;
@@ -228,7 +285,12 @@ void AdminDesk::route_api(const Call& call) {
 void AdminDesk::respond(Id id, int status, std::string body) {
     if (parts_.blobs != nullptr)
         parts_.blobs->forget(id);
-    parts_.server.respond(id, {status, {{"content-type", "application/json"}}, std::move(body)});
+    if (parts_.files != nullptr)
+        parts_.files->forget(id);
+    parts_.server.respond(
+        id, {status,
+             {{"content-type", "application/json"}, {"x-request-id", "req_" + fresh_id()}},
+             std::move(body)});
 }
 
 void AdminDesk::refuse(Id id, const wire::ApiError& error) {

@@ -10,10 +10,12 @@
 //   GET    /api/v1/vehicles        GET    /api/v1/vehicles/ID
 //   POST   /api/v1/vehicles/ID/pause | resume | drain | revoke
 //   /blobs/sha256/HEX                                    blob_desk.hpp
+//   /v1/files                                            file_desk.hpp
+//   /v1/batches                                          batch_desk.hpp
 //   GET    /healthz                                      without a key
 //
 // Everything but enrolling and /healthz wants the key of an operator; a car may fetch a blob with
-// its user JWT. Threads: the loop's.
+// its user JWT, and what is below /v1 is for customers, too. Threads: the loop's.
 #pragma once
 
 #include <deque>
@@ -23,9 +25,12 @@
 
 #include "base/loop.hpp"
 #include "base/prng.hpp"
+#include "coordinator/batch_desk.hpp"
 #include "coordinator/blob_desk.hpp"
 #include "coordinator/cars.hpp"
+#include "coordinator/client_door.hpp"
 #include "coordinator/credentials.hpp"
+#include "coordinator/file_desk.hpp"
 #include "coordinator/key_desk.hpp"
 #include "coordinator/placement_desk.hpp"
 #include "coordinator/revocation_desk.hpp"
@@ -53,7 +58,14 @@ struct AdminParts {
     KeyDesk& keys;
     RevocationDesk& revocations;
     BlobDesk* blobs = nullptr;  // without: models come from elsewhere
+    // All of them, or none: then there are no files and no batches.
+    ClientDoor* door = nullptr;
+    FileDesk* files = nullptr;
+    BatchDesk* batches = nullptr;
 };
+
+// Of an operator's key that is not in the store.
+inline constexpr const char* unstored_key_id = "static";
 
 struct AdminOptions {
     std::string cell;
@@ -82,13 +94,18 @@ private:
     };
 
     void on_request(http::Request request);
-    // Goes on if the bearer is an operator, or a car where cars may ask.
-    void authorised(http::Request request, bool car_may, std::function<void(http::Request)> then);
-    void check_store(const std::string& hash, http::Request request,
-                     std::function<void(http::Request)> then);
+    // Who may ask, beside operators.
+    enum class Asker { nobody_else, car, customer };
+    // The key is empty if a car asks.
+    using Then = std::function<void(http::Request, const core::KeyId& key)>;
+    void authorised(http::Request request, Asker asker, Then then);
+    void check_store(const std::string& hash, http::Request request, Asker asker, Then then);
+    [[nodiscard]] static Asker asker_of(const http::Request& request);
+    void take_handler();
+    void on_gone(Id id);
     enum class Bearer { enrolled_car, unknown_car, somebody_else };
     [[nodiscard]] Bearer bearer_of(const std::string& token) const;
-    void route(http::Request request);
+    void route(http::Request request, const core::KeyId& key);
     void route_blob(http::Request request, const std::string& sha256);
     void route_api(const Call& call);
 

@@ -47,11 +47,20 @@ struct Coordinator::Desks {
         if (parts.blobs != nullptr) {
             blobs.emplace(parts.loop, *parts.server, *parts.blobs);
             blobs->on_whole([this] { placement.place_soon(); });
+            door.emplace(parts.loop, *parts.server, options.seed + 1);
+            files.emplace(parts.loop, parts.store, *parts.blobs, *door);
+            batches.emplace(
+                BatchDeskParts{parts.loop, parts.bus, parts.store, *parts.blobs, *files, *door},
+                options.cell, [this, &loop = parts.loop](const std::string& model) {
+                    return placement.placer().knows_model(model, loop.now());
+                });
         }
-        admin.emplace(AdminParts{parts.loop, *parts.server, parts.store, cars, credentials,
-                                 placement, keys, revocations, blobs ? &*blobs : nullptr},
-                      AdminOptions{options.cell, std::move(options.nats_urls),
-                                   std::move(options.operator_key_sha256), options.seed});
+        admin.emplace(
+            AdminParts{parts.loop, *parts.server, parts.store, cars, credentials, placement, keys,
+                       revocations, blobs ? &*blobs : nullptr, door ? &*door : nullptr,
+                       files ? &*files : nullptr, batches ? &*batches : nullptr},
+            AdminOptions{options.cell, std::move(options.nats_urls),
+                         std::move(options.operator_key_sha256), options.seed});
     }
 
     Credentials credentials;
@@ -60,6 +69,9 @@ struct Coordinator::Desks {
     DeliveryDesk deliveries;
     std::optional<BlobDesk> blobs;
     PlacementDesk placement;
+    std::optional<ClientDoor> door;
+    std::optional<FileDesk> files;
+    std::optional<BatchDesk> batches;
     std::optional<AdminDesk> admin;
 };
 
@@ -97,6 +109,10 @@ void Coordinator::start() {
             }
         });
         desks_->placement.start();
+        if (desks_->batches) {
+            desks_->files->start();
+            desks_->batches->start();
+        }
     }
     feed(Started{});
 }

@@ -95,6 +95,12 @@ bool Placer::serves(const Car& car, const std::string& model, base::Instant now)
            std::ranges::find(car.serves, model) != car.serves.end();
 }
 
+bool Placer::knows_model(const std::string& name, base::Instant now) const {
+    return models_.contains(name) || std::ranges::any_of(cars_, [&](const auto& one) {
+               return serves(one.second, name, now);
+           });
+}
+
 bool Placer::describe(const core::VehicleId& vehicle, const Car& car, base::Instant now,
                       const std::map<std::string, scheduler::ModelNumber>& numbers,
                       scheduler::CarToPlace& out) const {

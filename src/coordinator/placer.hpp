@@ -45,6 +45,9 @@ public:
     [[nodiscard]] Changes erase_model(const std::string& name);
     [[nodiscard]] const std::map<std::string, core::Model>& models() const { return models_; }
 
+    // It is registered, or a car says that it serves it.
+    [[nodiscard]] bool knows_model(const std::string& name, base::Instant now) const;
+
     // Of enrolled cars and known gateways only: each is remembered.
     void asked(const core::VehicleId& vehicle, const core::Capacity& capacity, base::Instant now);
     void announced(const core::Announcement& announcement, base::Instant now);

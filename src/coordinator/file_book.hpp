@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// The files of all clients, as the store has them. A key sees its own only. Pure.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.hpp"
+#include "store/batch_rows.hpp"
+
+namespace idlewatt::coordinator {
+
+// Of a cell: their rows are kept in memory.
+inline constexpr std::size_t files_max = 50'000;
+
+struct FileQuery {
+    std::string after;    // an id; empty: from the beginning
+    std::string purpose;  // empty: any
+    std::size_t limit = 0;
+    bool ascending = false;
+};
+
+struct FilePage {
+    std::vector<store::File> files{};
+    bool more = false;
+};
+
+class FileBook {
+public:
+    void put(const store::File& file) { files_[file.id] = file; }
+    void erase(const std::string& id) { files_.erase(id); }
+
+    [[nodiscard]] std::size_t count() const { return files_.size(); }
+    [[nodiscard]] const store::File* find(const std::string& id) const;
+    // nullptr: there is none, or it is somebody else's.
+    [[nodiscard]] const store::File* find(const std::string& id, const core::KeyId& key) const;
+    [[nodiscard]] FilePage page(const core::KeyId& key, const FileQuery& query) const;
+    [[nodiscard]] std::vector<store::File> expired(base::WallTime now) const;
+    [[nodiscard]] bool has_blob(std::string_view sha256) const;
+
+private:
+    std::map<std::string, store::File> files_;  // ids are ordered by time
+};
+
+}  // namespace idlewatt::coordinator

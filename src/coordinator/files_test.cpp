@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// Files of clients over HTTP.
+#include "coordinator/batch_fixture_test.hpp"
+#include "coordinator/file_book.hpp"
+
+namespace idlewatt::coordinator {
+namespace {
+
+class FilesTest : public BatchOfficeTest {};
+
+TEST_F(FilesTest, AFileGoesThereAndBack) {
+    const std::string bytes = request_lines(20'000);
+    ASSERT_GT(bytes.size(), 1024U * 1024) << "more than is held at a time";
+    const auto answer = upload(bytes);
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const Json file = Json::parse(answer.body);
+    EXPECT_TRUE(file["id"].get<std::string>().starts_with("file-"));
+    EXPECT_EQ(file["object"], "file");
+    EXPECT_EQ(file["bytes"], bytes.size());
+    EXPECT_EQ(file["filename"], "in.jsonl");
+    EXPECT_EQ(file["purpose"], "batch");
+    EXPECT_EQ(file["status"], "processed");
+    EXPECT_TRUE(file["created_at"].is_number());
+    EXPECT_FALSE(file.contains("expires_at"));
+    const std::string path = "/v1/files/" + file["id"].get<std::string>();
+    EXPECT_EQ(Json::parse(mine("GET", path).body), file);
+    EXPECT_EQ(mine("GET", path + "/content").body, bytes);
+    close();
+    open();
+    EXPECT_EQ(mine("GET", path + "/content").body, bytes) << "it survives a restart";
+    const auto deleted = mine("DELETE", path);
+    EXPECT_EQ(Json::parse(deleted.body),
+              (Json{{"id", file["id"]}, {"object", "file"}, {"deleted", true}}));
+    EXPECT_EQ(mine("GET", path).status, 404);
+    EXPECT_TRUE(shelf->files.empty()) << "nothing is left of it";
+}
+
+TEST_F(FilesTest, TwoFilesMayShareTheirBytes) {
+    const std::string first = file("same", "user_data");
+    const std::string second = file("same", "user_data");
+    EXPECT_EQ(shelf->files.size(), 1U);
+    EXPECT_EQ(mine("DELETE", "/v1/files/" + first).status, 200);
+    EXPECT_EQ(mine("GET", "/v1/files/" + second + "/content").body, "same");
+}
+
+TEST_F(FilesTest, FormsThatAreNone) {
+    const auto send = [&](const std::string& body,
+                          const std::string& type = "multipart/form-data; boundary=xyz") {
+        return call("POST", "/v1/files", body, me, {{"content-type", type}});
+    };
+    const std::string good = upload_form_of("x", "batch");
+    for (const auto& answer :
+         {send(good, "application/json"), send("{}"), send(good.substr(0, good.size() - 6)),
+          send(upload_form_of("x", "assistants")), send(upload_form_of("x", "")),
+          send(form_field("purpose", "batch") + "--xyz--"),
+          upload("x", "batch", form_field("expires_after[anchor]", "now")),
+          upload("x", "batch",
+                 form_field("expires_after[anchor]", "created_at") +
+                     form_field("expires_after[seconds]", "60")),
+          send("")}) {
+        EXPECT_EQ(answer.status, 400) << answer.body;
+        EXPECT_TRUE(answer.headers.contains("x-request-id"));
+    }
+    EXPECT_TRUE(Json::parse(mine("GET", "/v1/files").body)["data"].empty());
+    EXPECT_TRUE(shelf->files.empty());
+}
+
+TEST_F(FilesTest, AFileMayGoByItself) {
+    const auto answer = upload("x", "user_data",
+                               form_field("expires_after[anchor]", "created_at") +
+                                   form_field("expires_after[seconds]", "3600"));
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const Json file = Json::parse(answer.body);
+    EXPECT_EQ(file["expires_at"].get<int>() - file["created_at"].get<int>(), 3600);
+    const std::string path = "/v1/files/" + file["id"].get<std::string>();
+    loop.run_for(base::seconds(3500));
+    EXPECT_EQ(mine("GET", path).status, 200);
+    loop.run_for(base::seconds(200));
+    EXPECT_EQ(mine("GET", path).status, 404);
+}
+
+TEST_F(FilesTest, ListsInPagesByPurpose) {
+    std::vector<std::string> ids;
+    for (int i = 0; i < 5; ++i) {
+        ids.push_back(file("x", i == 2 ? "batch" : "user_data"));
+        loop.run_for(base::milliseconds(5));
+    }
+    const auto list = [&](const std::string& query) {
+        std::vector<std::string> found;
+        const Json data = Json::parse(mine("GET", "/v1/files" + query).body)["data"];
+        for (const Json& one : data)
+            found.push_back(one["id"]);
+        return found;
+    };
+    EXPECT_EQ(list(""), std::vector<std::string>(ids.rbegin(), ids.rend()));
+    EXPECT_EQ(list("?order=asc"), ids);
+    EXPECT_EQ(list("?purpose=batch"), std::vector{ids[2]});
+    EXPECT_EQ(list("?limit=2&after=" + ids[3]), (std::vector{ids[2], ids[1]}));
+    EXPECT_EQ(mine("GET", "/v1/files?limit=10001").status, 400);
+    EXPECT_EQ(mine("GET", "/v1/files?order=up").status, 400);
+    EXPECT_TRUE(Json::parse(mine("GET", "/v1/files?limit=4").body)["has_more"].get<bool>());
+    EXPECT_FALSE(Json::parse(mine("GET", "/v1/files?limit=5").body)["has_more"].get<bool>());
+}
+
+TEST_F(FilesTest, NoRoomAndNoStoreAreSaid) {
+    shelf->capacity_bytes = 1000;
+    EXPECT_EQ(upload(std::string(2000, 'x')).status, 429);
+    shelf->capacity_bytes = UINT64_MAX;
+    EXPECT_EQ(upload("x", "batch").status, 200);
+    database->failing = true;
+    EXPECT_EQ(upload("y", "batch").status, 503);
+    database->failing = false;
+    EXPECT_EQ(Json::parse(mine("GET", "/v1/files").body)["data"].size(), 1U);
+}
+
+TEST_F(FilesTest, AClientThatGoesAwayLeavesNothing) {
+    http::Headers headers{{"authorization", "Bearer " + me},
+                          {"content-type", "multipart/form-data; boundary=xyz"}};
+    const auto id = server.send(
+        "POST", "/v1/files", headers, upload_form_of(std::string(3'000'000, 'x'), "batch"),
+        {[](int, const http::Headers&) {}, [](std::string_view) {}, [](bool) {}});
+    server.hang_up(id);
+    loop.run_for(base::seconds(2));
+    EXPECT_TRUE(shelf->files.empty());
+    EXPECT_EQ(blobs->bytes_used(), 0U);
+}
+
+}  // namespace
+}  // namespace idlewatt::coordinator
