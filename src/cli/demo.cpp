@@ -172,8 +172,8 @@ void Demo::introduce() {
         table_.emplace(std::move(*opened));
         return;
     }
-    std::cerr << options_.vehicles << " cars, story '" << script_.name << "' in "
-              << static_cast<int>(story_time().seconds()) << " s\n";
+    std::cerr << options_.vehicles << (options_.vehicles == 1 ? " car" : " cars") << ", story '"
+              << script_.name << "' in " << static_cast<int>(story_time().seconds()) << " s\n";
     for (const std::string& line :
          usage_lines(fleet_->url(), options_.api_key, first_model(rows_))) {
         std::cerr << line << '\n';

@@ -101,8 +101,12 @@ std::string unknown_signal(std::string_view name) {
         known += (known.empty() ? "" : ", ") + std::string(info.name);
         names.push_back(info.name);
     }
-    return "there is no signal '" + std::string(name) + "'; did you mean '" +
-           std::string(base::nearest(name, names)) + "'? Signals: " + known;
+    // A word that shares little with all of them is no slip of the fingers.
+    const std::string_view near = base::nearest(name, names);
+    const bool meant = 2 * base::edit_distance(name, near) <= name.size();
+    return "there is no signal '" + std::string(name) + "'" +
+           (meant ? "; did you mean '" + std::string(near) + "'? Signals: " : "; there are: ") +
+           known;
 }
 
 std::string json_row(const wire::VehicleRow& row) {

@@ -131,6 +131,11 @@ TEST(Assignments, AreRefusedWithTheNearestName) {
     ASSERT_FALSE(wrong);
     EXPECT_NE(wrong.error().message.find("did you mean 'occupied'"), std::string::npos)
         << wrong.error().message;
+    const auto strange = parse_assignments({"foo=true"});
+    ASSERT_FALSE(strange);
+    EXPECT_EQ(strange.error().message.find("did you mean"), std::string::npos)
+        << strange.error().message;
+    EXPECT_NE(strange.error().message.find("occupied"), std::string::npos);
     for (const char* bad : {"occupied", "occupied=", "occupied=yes", "occupied=nan", "occupied=inf",
                             "occupied=1x", "=true", ""})
         EXPECT_FALSE(parse_assignments({bad})) << bad;

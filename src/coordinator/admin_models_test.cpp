@@ -137,6 +137,10 @@ TEST_F(ModelsTest, OnlyOperatorsWriteAndStrangersDoNotRead) {
     EXPECT_EQ(call("GET", path, "", "").status, 401);
     EXPECT_EQ(call("GET", path, "", "iw-made-up").status, 401);
     EXPECT_EQ(call("GET", path, "", car.user_jwt).status, 404) << "asked, and not there";
+    for (const std::string scheme : {"bearer ", "BEARER "}) {
+        EXPECT_EQ(call("GET", path, "", "", {{"authorization", scheme + operator_secret}}).status,
+                  404);
+    }
     EXPECT_EQ(call("GET", "/blobs/sha256/../../etc/passwd").status, 404);
     EXPECT_EQ(call("PUT", "/blobs/sha256/x", bytes).status, 400);
     EXPECT_TRUE(shelf->files.empty());
