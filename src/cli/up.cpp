@@ -328,8 +328,9 @@ void Up::introduce() const {
         std::cout << object.dump() << std::endl;
         return;
     }
-    std::cerr << options_.vehicles << " cars, model " << model_name_ << ", OpenAI API at "
-              << gateway_at_.url << "/v1, key in " << api_key_file_ << "\n\n"
+    std::cerr << options_.vehicles << (options_.vehicles == 1 ? " car" : " cars") << ", model "
+              << model_name_ << ", OpenAI API at " << gateway_at_.url << "/v1, key in "
+              << api_key_file_ << "\n\n"
               << "  export IDLEWATT_URL=" << gateway_at_.url
               << " IDLEWATT_COORDINATOR_URL=" << coordinator_at_.url
               << " IDLEWATT_API_KEY_FILE=" << api_key_file_ << "\n  curl -N " << gateway_at_.url
