@@ -133,9 +133,10 @@ std::string nats_server_config(const NatsServerOptions& options) {
         line("  allow_delete", "false");
         line("  interval", "\"2m\"");
         text += "}\n";
-        return text;
+    } else {
+        line("resolver", "MEMORY");
     }
-    line("resolver", "MEMORY");
+    // For a full resolver: what the folder does not hold in a newer form.
     text += "resolver_preload: {\n";
     line("  " + options.account_public_key, quoted(options.account_jwt));
     if (!options.system_account_public_key.empty()) {

@@ -27,7 +27,8 @@ struct NatsServerOptions {
     std::string system_account_jwt;
 
     // The full resolver: accounts live as files in this folder, updates pushed to the server
-    // ($SYS.REQ.CLAIMS.UPDATE) survive its restarts. Empty: in the server's memory only.
+    // ($SYS.REQ.CLAIMS.UPDATE) survive its restarts: the server keeps the newer of the pushed JWT
+    // and the one above, by their time of issue. Empty: in the server's memory only.
     std::string resolver_folder{};
 
     // TLS for clients: PEM files, both or neither.

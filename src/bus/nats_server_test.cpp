@@ -38,6 +38,21 @@ TEST_F(NatsServer, configuration_stays_on_loopback_and_quotes_what_it_is_given) 
     EXPECT_EQ(text.find("\nport: 1\n"), std::string::npos) << text;
 }
 
+// A server that is given nothing but this file must know the accounts.
+TEST_F(NatsServer, configuration_names_the_accounts_for_a_full_resolver_too) {
+    NatsServerOptions options;
+    options.operator_jwt = "o.o.o";
+    options.account_public_key = "AAA";
+    options.account_jwt = "a.a.a";
+    options.system_account_public_key = "ASS";
+    options.system_account_jwt = "s.s.s";
+    options.resolver_folder = folder;
+    const std::string text = nats_server_config(options);
+    EXPECT_NE(text.find("  type: full\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("  AAA: \"a.a.a\"\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("  ASS: \"s.s.s\"\n"), std::string::npos) << text;
+}
+
 TEST_F(NatsServer, address_is_read_when_it_is_there) {
     EXPECT_FALSE(nats_server_address(folder + "/missing", 7).has_value());
     EXPECT_FALSE(nats_server_address(folder, 7).has_value());

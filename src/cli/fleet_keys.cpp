@@ -15,6 +15,10 @@ using identity::KeyPair;
 
 namespace {
 
+// Accounts as they begin are older than anything that is ever pushed to a server: a configuration
+// that is written again must not undo a revocation.
+constexpr base::WallTime founding{1'000'000};
+
 base::Result<KeyPair> kept_key(const std::string& file, KeyKind kind, char first_letter) {
     if (!std::filesystem::exists(file)) {
         KeyPair fresh = KeyPair::generate(kind);
@@ -63,10 +67,10 @@ void FleetKeys::describe(bus::NatsServerOptions& options) const {
         identity::mint_operator_jwt(operator_, "idlewatt", system_.public_key(), now_);
     options.account_public_key = account_.public_key();
     options.account_jwt =
-        identity::mint_account_jwt(operator_, account_.public_key(), "fleet", now_);
+        identity::mint_account_jwt(operator_, account_.public_key(), "fleet", founding);
     options.system_account_public_key = system_.public_key();
     options.system_account_jwt =
-        identity::mint_account_jwt(operator_, system_.public_key(), "system", now_);
+        identity::mint_account_jwt(operator_, system_.public_key(), "system", founding);
 }
 
 namespace {
