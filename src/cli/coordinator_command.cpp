@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -22,6 +23,8 @@ namespace idlewatt::cli {
 
 namespace {
 
+constexpr base::Duration store_retry_period = base::seconds(1);
+
 base::Result<std::unique_ptr<store::Store>> open_store(base::AsioLoop& loop,
                                                        const config::Settings& settings) {
     const auto postgresql = settings.secret("coordinator.postgresql_file");
@@ -35,6 +38,20 @@ base::Result<std::unique_ptr<store::Store>> open_store(base::AsioLoop& loop,
                           "no store is named; use --store FILE (SQLite), or --postgresql FILE");
     }
     return store::open_sqlite_store(loop, path);
+}
+
+// A database that is away is waited for: an init system gives up on a program that keeps ending.
+// Whoever asks meanwhile is answered 503.
+base::Result<std::unique_ptr<store::Store>> wait_for_store(base::AsioLoop& loop,
+                                                           const config::Settings& settings) {
+    for (std::string told;;) {
+        auto store = open_store(loop, settings);
+        if (store || store.error().kind != base::ErrorKind::unavailable)
+            return store;
+        if (std::exchange(told, store.error().message) != store.error().message)
+            base::log_warning("store", store.error().message + "; trying until it is there");
+        loop.run_for(store_retry_period);
+    }
 }
 
 // Both seeds, or none: then the coordinator takes receipts, but enrols nobody.
@@ -85,7 +102,7 @@ base::Result<Edges> open_edges(base::AsioLoop& loop, const config::Settings& set
         edges.listening = std::move(*listening);
         base::log_info("coordinator", "listens on port " + std::to_string(edges.listening.port));
     }
-    auto store = open_store(loop, settings);
+    auto store = wait_for_store(loop, settings);
     if (!store)
         return tl::unexpected(store.error());
     edges.store = std::move(*store);

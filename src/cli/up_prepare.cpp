@@ -145,6 +145,7 @@ base::Result<void> Up::fetch_engine() {
         std::cerr << "llama-server and nats-server are not here yet; fetching them (once)\n";
         base::SpawnOptions spawn;
         spawn.argv = {engine_bundle_script()};
+        spawn.descriptors = {{STDOUT_FILENO, STDERR_FILENO}};  // our stdout is for our answer
         std::optional<int> code;
         const auto child =
             base::ChildProcess::spawn(loop_, spawn, [&](int ended) { code = ended; });
