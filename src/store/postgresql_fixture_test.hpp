@@ -26,15 +26,9 @@ namespace idlewatt::store {
 
 class PostgresqlServer {
 public:
-    PostgresqlServer() {
-        std::string pattern = std::filesystem::temp_directory_path() / "idlewatt-pg-XXXXXX";
-        folder_ = ::mkdtemp(pattern.data());
-        EXPECT_EQ(run({programs() + "/initdb", "-D", folder_ + "/data", "-A", "trust", "-U",
-                       "idlewatt", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"}),
-                  0)
-            << folder_ << "/log";
-        start();
-    }
+    PostgresqlServer() : PostgresqlServer(nullptr) {}
+    // Whatever waits runs this loop, so that a test goes on meanwhile.
+    explicit PostgresqlServer(base::AsioLoop& loop) : PostgresqlServer(&loop) {}
     ~PostgresqlServer() {
         end(SIGQUIT);
         std::filesystem::remove_all(folder_);
@@ -81,7 +75,27 @@ public:
         return connection() + " options='-c search_path=" + schema + "'";
     }
 
+    // The first column, as text.
+    [[nodiscard]] static std::vector<std::string> column(const std::string& connection,
+                                                         const std::string& select) {
+        soci::session session(soci::postgresql, connection);
+        const soci::rowset<std::string> rows = (session.prepare << select);
+        return {rows.begin(), rows.end()};
+    }
+
 private:
+    explicit PostgresqlServer(base::AsioLoop* loop)
+        : own_loop_(loop == nullptr ? std::make_unique<base::AsioLoop>() : nullptr),
+          loop_(loop == nullptr ? *own_loop_ : *loop) {
+        std::string pattern = std::filesystem::temp_directory_path() / "idlewatt-pg-XXXXXX";
+        folder_ = ::mkdtemp(pattern.data());
+        EXPECT_EQ(run({programs() + "/initdb", "-D", folder_ + "/data", "-A", "trust", "-U",
+                       "idlewatt", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"}),
+                  0)
+            << folder_ << "/log";
+        start();
+    }
+
     [[nodiscard]] std::string connection() const {
         return "host=" + folder_ + " user=idlewatt dbname=postgres";
     }
@@ -146,7 +160,8 @@ private:
         return code_;
     }
 
-    base::AsioLoop loop_;
+    std::unique_ptr<base::AsioLoop> own_loop_;  // none: the test's is used
+    base::AsioLoop& loop_;
     std::string folder_;
     bool ended_ = true;
     int code_ = -1;

@@ -13,15 +13,14 @@
 #include <string>
 
 #include "base/asio_loop.hpp"
-#include "base/child_process.hpp"
 #include "blobs/blobs.hpp"
 #include "bus/bus.hpp"
 #include "coordinator/coordinator.hpp"
 #include "cutting_proxy.hpp"
 #include "http/beast_server.hpp"
 #include "http/client.hpp"
-#include "identity/identity.hpp"
 #include "store/store.hpp"
+#include "test_cell.hpp"
 
 namespace idlewatt::test {
 
@@ -45,34 +44,23 @@ public:
 
     [[nodiscard]] const core::Announcement& said(const std::string& vehicle) const;
     [[nodiscard]] std::string car_folder(const std::string& name) const {
-        return folder_ + "/" + name;
+        return folder() + "/" + name;
     }
     [[nodiscard]] std::string car_log(const std::string& name) const;
-    [[nodiscard]] bool run_until(const std::function<bool()>& condition, base::Duration limit);
+    [[nodiscard]] bool run_until(const std::function<bool()>& condition, base::Duration limit) {
+        return run_loop_until(loop_, condition, limit);
+    }
     [[nodiscard]] const CuttingProxy& line() const { return *proxy_; }
-    [[nodiscard]] const std::string& folder() const { return folder_; }
+    [[nodiscard]] const std::string& folder() const { return cell_.folder(); }
     [[nodiscard]] std::string url() const {
         return "http://127.0.0.1:" + std::to_string(proxy_->port());
     }
 
 private:
-    struct Car {
-        std::unique_ptr<base::ChildProcess> process;
-        bool ended = false;
-    };
-    void start_server();
     void open_coordinator(BadLine line, base::Duration jwt_life);
-    std::string write_user(const std::string& name, const identity::KeyPair& issuer,
-                           std::string_view tag, const identity::Permissions& permissions);
 
     base::AsioLoop loop_;
-    std::string folder_;
-    identity::KeyPair operator_ = identity::KeyPair::generate(identity::KeyKind::operator_key);
-    identity::KeyPair account_ = identity::KeyPair::generate(identity::KeyKind::account);
-    identity::KeyPair system_ = identity::KeyPair::generate(identity::KeyKind::account);
-    std::string nats_url_;
-    bool server_ended_ = false;
-    std::unique_ptr<base::ChildProcess> server_;
+    TestCell cell_{loop_};
     std::unique_ptr<bus::Bus> bus_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<blobs::Blobs> blobs_;
@@ -80,7 +68,7 @@ private:
     std::optional<coordinator::Coordinator> office_;
     std::unique_ptr<CuttingProxy> proxy_;
     std::map<std::string, core::Announcement> said_;
-    std::map<std::string, Car> cars_;
+    std::map<std::string, std::unique_ptr<TestProcess>> cars_;
 };
 
 }  // namespace idlewatt::test

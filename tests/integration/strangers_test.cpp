@@ -4,23 +4,19 @@
 // car's, can neither be heard nor hear: on a real nats-server, with the credentials that a real
 // coordinator hands out.
 #include <algorithm>
-#include <csignal>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
 
 #include <gtest/gtest.h>
 
 #include "base/asio_loop.hpp"
-#include "base/child_process.hpp"
 #include "bus/nats_bus.hpp"
-#include "bus/nats_server.hpp"
 #include "coordinator/coordinator.hpp"
 #include "http/memory_server.hpp"
 #include "identity/secret.hpp"
 #include "store/sqlite_store.hpp"
+#include "test_cell.hpp"
 #include "wire/admin.hpp"
 
 namespace idlewatt {
@@ -36,11 +32,7 @@ const std::string operator_secret = "iw-operator";
 class Strangers : public testing::Test {
 protected:
     Strangers() {
-        std::string pattern = std::filesystem::temp_directory_path() / "idlewatt-strangers-XXXXXX";
-        folder = ::mkdtemp(pattern.data());
-        start_server();
-        bus = connect("C_coordinator", service("C_coordinator", identity::coordinator_tag,
-                                               coordinator::coordinator_permissions("c1")));
+        bus = connect("C_coordinator", cell.key_file("coordinator.creds"));
         open_coordinator();
         watch();
     }
@@ -49,59 +41,17 @@ protected:
         store.reset();
         bus.reset();
         listener.reset();
-        stop_server();
-        std::filesystem::remove_all(folder);
     }
 
     // ── the cell ────────────────────────────────────────────────────────────────────────────────
 
-    void start_server() {
-        bus::NatsServerOptions options;
-        options.port = port;
-        const base::WallTime now = loop.wall_now();
-        options.operator_jwt =
-            identity::mint_operator_jwt(operator_key, "operator", system.public_key(), now);
-        options.account_public_key = account.public_key();
-        options.account_jwt =
-            identity::mint_account_jwt(operator_key, account.public_key(), "fleet", now);
-        options.system_account_public_key = system.public_key();
-        options.system_account_jwt =
-            identity::mint_account_jwt(operator_key, system.public_key(), "system", now);
-        options.resolver_folder = folder + "/accounts";
-        options.ports_folder = folder;
-        options.log_file = folder + "/server.log";
-        const auto prepared = bus::prepare_nats_server(options);
-        ASSERT_TRUE(prepared) << prepared.error().message;
-        std::ofstream(folder + "/server.conf") << bus::nats_server_config(options);
-        const auto program = bus::find_nats_server();
-        ASSERT_TRUE(program) << program.error().message;
-        base::SpawnOptions spawn;
-        spawn.argv = {*program, "-c", folder + "/server.conf"};
-        server_ended = false;
-        auto child = base::ChildProcess::spawn(loop, spawn, [this](int) { server_ended = true; });
-        ASSERT_TRUE(child) << child.error().message;
-        server = std::move(*child);
-        std::optional<bus::NatsServerAddress> address;
-        ASSERT_TRUE(run_until([&] {
-            address = bus::nats_server_address(folder, server->pid());
-            return address.has_value() || server_ended;
-        }));
-        ASSERT_TRUE(address) << "the server has ended; see " << options.log_file;
-        url = address->url;
-        port = address->port;
-    }
-    void stop_server() {
-        server->signal(SIGKILL);
-        EXPECT_TRUE(run_until([this] { return server_ended; }));
-    }
-
     void open_coordinator() {
         office.reset();
         store.reset();
-        store = store::open_sqlite_store(loop, folder + "/cell.db").value();
+        store = store::open_sqlite_store(loop, cell.folder() + "/cell.db").value();
         coordinator::Options options{"c1"};
-        options.authority = coordinator::Authority{operator_key, account, "fleet"};
-        options.nats_urls = {url};
+        options.authority = coordinator::Authority{cell.operator_key(), cell.account(), "fleet"};
+        options.nats_urls = {cell.nats_url()};
         options.operator_key_sha256 = identity::sha256_hex(operator_secret);
         office.emplace(coordinator::Parts{loop, *bus, *store, &http}, options);
         office->start();
@@ -109,33 +59,18 @@ protected:
 
     // Whatever anybody says in the cell, by subject.
     void watch() {
-        listener = connect("watch", file("watch", account, KeyPair::generate(KeyKind::user), {}));
+        listener = connect("watch", cell.write_user("watch", cell.account()));
         listener->subscribe(">", [this](const bus::Message& message) { ++heard[message.subject]; });
         settle(*listener);
     }
 
     // ── credentials ─────────────────────────────────────────────────────────────────────────────
 
-    std::string write(const std::string& name, const std::string& jwt, const KeyPair& user) {
-        const std::string path = folder + "/" + name + std::to_string(next_file++) + ".creds";
-        std::ofstream(path) << identity::credentials(jwt, user.seed());
-        return path;
-    }
+    // Of a user with this key.
     std::string file(const std::string& name, const KeyPair& issuer, const KeyPair& user,
                      const identity::Permissions& permissions,
                      std::optional<base::WallTime> expires = std::nullopt) {
-        return write(name,
-                     identity::mint_user_jwt(issuer, user.public_key(), name, permissions,
-                                             loop.wall_now(), expires),
-                     user);
-    }
-    std::string service(const std::string& name, std::string_view tag,
-                        const identity::Permissions& permissions) {
-        const KeyPair user = KeyPair::generate(KeyKind::user);
-        return write(name,
-                     identity::mint_user_jwt(account, user.public_key(), name, permissions,
-                                             loop.wall_now(), std::nullopt, tag),
-                     user);
+        return cell.write_user(name, issuer, permissions, {}, expires, &user);
     }
     // A car as the coordinator lets it in.
     std::string enrol(const std::string& name, const KeyPair& user) {
@@ -147,7 +82,7 @@ protected:
                  ""));
         EXPECT_TRUE(answer);
         EXPECT_EQ(answer->vehicle.value, name);
-        return write(name, answer->user_jwt, user);
+        return cell.write_credentials(name, answer->user_jwt, user);
     }
     std::string call(const std::string& target, const std::string& body,
                      const std::string& bearer) {
@@ -168,13 +103,12 @@ protected:
     base::Result<std::unique_ptr<bus::Bus>> try_connect(const std::string& name,
                                                         const std::string& credentials) {
         bus::NatsOptions options;
-        options.urls = {url};
+        options.urls = {cell.nats_url()};
         options.name = name;
         options.label = name + "/1";
         options.credentials_file = credentials;
         if (name == "C_coordinator")
-            options.system_credentials_file =
-                file("system", system, KeyPair::generate(KeyKind::user), {});
+            options.system_credentials_file = cell.key_file("coordinator-system.creds");
         options.connect_timeout = base::seconds(3);
         return bus::connect_nats(loop, options);
     }
@@ -194,13 +128,7 @@ protected:
     }
 
     bool run_until(const std::function<bool()>& condition) {
-        const base::Instant end = loop.now() + patience;
-        while (!condition()) {
-            if (loop.now() > end)
-                return false;
-            loop.run_for(base::milliseconds(1));
-        }
-        return true;
+        return test::run_loop_until(loop, condition, patience);
     }
     // Until the server has seen what the connection has done so far, by its own inbox.
     void settle(bus::Bus& who) {
@@ -221,15 +149,7 @@ protected:
     }
 
     base::AsioLoop loop;
-    std::string folder;
-    KeyPair operator_key = KeyPair::generate(KeyKind::operator_key);
-    KeyPair account = KeyPair::generate(KeyKind::account);
-    KeyPair system = KeyPair::generate(KeyKind::account);
-    std::string url;
-    int port = bus::any_port;
-    int next_file = 0;
-    bool server_ended = true;
-    std::unique_ptr<base::ChildProcess> server;
+    test::TestCell cell{loop, {{"gw"}}};
     http::MemoryServer http{loop};
     std::unique_ptr<store::Store> store;
     std::unique_ptr<bus::Bus> bus;
@@ -248,16 +168,16 @@ TEST_F(Strangers, WrongCredentialsAreNotLetIn) {
     // Signed by an account of its own making.
     expect_refused("kiwi", file("kiwi", KeyPair::generate(KeyKind::account), user, permissions));
     // The right account's public key as issuer, but a signature that is not its.
-    std::string forged = identity::mint_user_jwt(account, user.public_key(), "kiwi", permissions,
-                                                 loop.wall_now(), std::nullopt);
+    std::string forged = identity::mint_user_jwt(cell.account(), user.public_key(), "kiwi",
+                                                 permissions, loop.wall_now(), std::nullopt);
     forged.back() = forged.back() == 'A' ? 'Q' : 'A';
-    expect_refused("kiwi", write("kiwi", forged, user));
+    expect_refused("kiwi", cell.write_credentials("kiwi", forged, user));
     // A JWT of this cell, seen somewhere, without the key that belongs to it.
-    expect_refused("kiwi",
-                   write("kiwi",
-                         identity::mint_user_jwt(account, other.public_key(), "kiwi", permissions,
-                                                 loop.wall_now(), std::nullopt),
-                         user));
+    expect_refused("kiwi", cell.write_credentials(
+                               "kiwi",
+                               identity::mint_user_jwt(cell.account(), other.public_key(), "kiwi",
+                                                       permissions, loop.wall_now(), std::nullopt),
+                               user));
     // Signed by a user, as if users could let others in.
     expect_refused("kiwi", file("kiwi", other, user, permissions));
     expect_refused("kiwi", "");
@@ -267,10 +187,10 @@ TEST_F(Strangers, WrongCredentialsAreNotLetIn) {
 TEST_F(Strangers, CredentialsThatEndEndTheConnection) {
     const KeyPair user = KeyPair::generate(KeyKind::user);
     const auto permissions = coordinator::vehicle_permissions("c1", kiwi);
-    expect_refused("kiwi",
-                   file("kiwi", account, user, permissions, loop.wall_now() + base::seconds(-1)));
-    auto car = connect(
-        "kiwi", file("kiwi", account, user, permissions, loop.wall_now() + base::seconds(3)));
+    expect_refused("kiwi", file("kiwi", cell.account(), user, permissions,
+                                loop.wall_now() + base::seconds(-1)));
+    auto car = connect("kiwi", file("kiwi", cell.account(), user, permissions,
+                                    loop.wall_now() + base::seconds(3)));
     int orders = 0;
     car->subscribe(subjects.signal_order(kiwi), [&](const auto&) { ++orders; });
     ASSERT_TRUE(run_until([&] {
@@ -312,8 +232,8 @@ TEST_F(Strangers, ARevokedCarIsCutOffAndStaysOut) {
     // A server that was killed still knows, and so does a coordinator.
     other.reset();
     car.reset();
-    stop_server();
-    start_server();
+    cell.kill_nats();
+    cell.start_nats();
     ASSERT_TRUE(run_until([&] { return bus->connected() && listener->connected(); }));
     expect_refused("kiwi", kiwi_file);
     open_coordinator();
@@ -321,9 +241,9 @@ TEST_F(Strangers, ARevokedCarIsCutOffAndStaysOut) {
     ASSERT_TRUE(run_until([&] { return office->revocations_settled(); }));
     expect_refused("kiwi", kiwi_file);
     // A server that has lost its folder learns it again from the coordinator.
-    stop_server();
-    std::filesystem::remove_all(folder + "/accounts");
-    start_server();
+    cell.kill_nats();
+    std::filesystem::remove_all(cell.accounts_folder());
+    cell.start_nats();
     ASSERT_TRUE(run_until([&] { return bus->connected() && office->revocations_settled(); }));
     ASSERT_TRUE(run_until([&] {
         const auto connected = try_connect("kiwi", kiwi_file);
@@ -404,8 +324,7 @@ TEST_F(Strangers, ACarIsHeardAndHearsOnlyInItsOwnName) {
 
 TEST_F(Strangers, AGatewayAndACoordinatorHaveTheirLimitsToo) {
     const core::GatewayId id{"gw"};
-    auto gateway = connect(wire::bus_name(id), service(wire::bus_name(id), identity::gateway_tag,
-                                                       coordinator::gateway_permissions("c1", id)));
+    auto gateway = connect(wire::bus_name(id), cell.key_file("gw.creds"));
     std::map<std::string, int> overheard;
     for (const std::string& subject :
          {std::string(">"), subjects.all_receipts(), subjects.all_renewals(),
