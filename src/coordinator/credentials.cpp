@@ -61,8 +61,8 @@ identity::Permissions coordinator_permissions(const std::string& cell) {
     return {{std::move(order), subjects.coordinator_changed()},
             {subjects.all_announcements(), subjects.all_receipts(), subjects.all_assignments(),
              subjects.all_renewals(), subjects.all_deliveries(), subjects.all_demands(),
-             subjects.coordinator_keys(), subjects.coordinator_totals(),
-             std::string("_INBOX_") + coordinator_bus_name + ".>"}};
+             subjects.all_batch_asks(), subjects.all_batch_results(), subjects.coordinator_keys(),
+             subjects.coordinator_totals(), std::string("_INBOX_") + coordinator_bus_name + ".>"}};
 }
 
 identity::Permissions gateway_permissions(const std::string& cell, const core::GatewayId& gateway) {
