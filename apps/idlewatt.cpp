@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/batch_commands.hpp"
 #include "cli/cell_commands.hpp"
 #include "cli/completion_command.hpp"
 #include "cli/config_commands.hpp"
@@ -48,6 +49,7 @@ int main(int argc, char** argv) {
     add_vehicle_commands(app, context);
     add_model_commands(app, context);
     add_key_commands(app, context);
+    add_batch_commands(app, context);
     add_cell_commands(app, context);
     add_gateway_command(app, context);
     add_coordinator_command(app, context);

@@ -22,6 +22,7 @@ constexpr base::Duration answer_time_max = base::seconds(30);
 struct Refusal {
     std::string code;
     std::string message;
+    std::string param;
     std::string request_id;
 };
 
@@ -34,6 +35,8 @@ Refusal refusal_in(const http::Response& response) {
             refusal.code = error["code"];
         if (error.contains("message") && error["message"].is_string())
             refusal.message = error["message"];
+        if (error.contains("param") && error["param"].is_string())
+            refusal.param = error["param"];
     }
     if (refusal.message.empty())
         refusal.message = "it answered with status " + std::to_string(response.status) + ".";
@@ -48,8 +51,9 @@ void print_error_object(std::string_view code, std::string_view message, std::os
 }
 
 // The code to end with and what the caller can do.
-std::pair<ExitCode, std::string> meaning_of(Party party, int status, std::string_view code) {
+std::pair<ExitCode, std::string> meaning_of(Party party, int status, const Refusal& refusal) {
     const std::string who(name(party));
+    const std::string& code = refusal.code;
     if (status == 401 || status == 403) {
         return {ExitCode::denied, "Set IDLEWATT_API_KEY to a key that the " + who +
                                       " knows (demo and up say theirs when they start)."};
@@ -58,7 +62,9 @@ std::pair<ExitCode, std::string> meaning_of(Party party, int status, std::string
         return {ExitCode::not_found, "`idlewatt vehicle ls` shows the cars there are."};
     if (code == "model_not_found")
         return {ExitCode::not_found, "`idlewatt model ls` shows the models there are."};
-    if (status == 404 && !code.empty() && code != "not_found" && code != "unknown_url")
+    // An object that is not there, rather than a path.
+    const bool object = refusal.param == "id" || (code != "not_found" && code != "unknown_url");
+    if (status == 404 && !code.empty() && object)
         return {ExitCode::not_found, ""};
     if (status == 404) {
         return {ExitCode::not_found,
@@ -171,7 +177,7 @@ std::string refusal_text(const http::Response& response) {
 ExitCode report_refusal(const Connection& connection, const http::Response& response, bool json,
                         std::ostream& err) {
     const Refusal refusal = refusal_in(response);
-    const auto [exit_code, next] = meaning_of(connection.party, response.status, refusal.code);
+    const auto [exit_code, next] = meaning_of(connection.party, response.status, refusal);
     if (json) {
         print_error_object(refusal.code, refusal.message, err);
         return exit_code;

@@ -85,9 +85,11 @@ base::Result<void> Fleet::prepare() {
             return made;
     }
     remove_old_records();
-    auto made = make_folder(options_.state_dir + "/keys");
-    if (!made)
-        return made;
+    for (const char* part : {"/keys", "/blobs"}) {
+        auto made = make_folder(options_.state_dir + part);
+        if (!made)
+            return made;
+    }
     auto keys = FleetKeys::open("c1", options_.state_dir + "/keys", loop_.wall_now());
     if (!keys)
         return tl::unexpected<base::Error>(keys.error());
@@ -99,6 +101,11 @@ base::Result<void> Fleet::prepare() {
         options_.port = *port;
     }
     url_ = "http://127.0.0.1:" + std::to_string(options_.port);
+    auto port = free_port();
+    if (!port)
+        return tl::unexpected<base::Error>(port.error());
+    coordinator_port_ = *port;
+    coordinator_url_ = "http://127.0.0.1:" + std::to_string(*port);
     return {};
 }
 
@@ -171,13 +178,19 @@ base::Result<void> Fleet::start_services() {
         return tl::unexpected<base::Error>(system.error());
     coordinator_ = std::make_unique<Supervisor>(loop_, "coordinator", [this] {
         base::SpawnOptions spawn = service_command("coordinator");
-        spawn.argv.insert(spawn.argv.end(), {"--store", store_path()});
+        spawn.argv.insert(
+            spawn.argv.end(),
+            {"--store", store_path(), "--blobs", options_.state_dir + "/blobs", "--port",
+             std::to_string(coordinator_port_), "--operator-seed", keys_->operator_seed_file(),
+             "--account-seed", keys_->account_seed_file(), "--public-url", coordinator_url_});
+        spawn.environment.emplace_back("IDLEWATT_API_KEY", options_.api_key);
         return spawn;
     });
     gateway_ = std::make_unique<Supervisor>(loop_, "gateway", [this, file = *system] {
         base::SpawnOptions spawn = service_command("gateway");
         spawn.argv.insert(spawn.argv.end(),
-                          {"--system-credentials", file, "--port", std::to_string(options_.port)});
+                          {"--system-credentials", file, "--port", std::to_string(options_.port),
+                           "--coordinator", coordinator_url_});
         if (options_.tap)
             spawn.argv.insert(spawn.argv.end(), {"--tap", response_tap_path()});
         spawn.environment.emplace_back("IDLEWATT_API_KEY", options_.api_key);

@@ -5,6 +5,7 @@
 //
 //   DIR/nats.conf nats.pid nats.log          the message server
 //   DIR/coordinator.db .pid .log             its store
+//   DIR/blobs/                               files of batches
 //   DIR/gateway.pid .log responses.tap
 //   DIR/keys/*.seed *.creds                  keys and credentials, mode 0600, kept between runs
 //   DIR/vehicles/ID/agent.pid engine.pid     rewritten at every restart
@@ -57,6 +58,7 @@ public:
     void stop(base::Duration limit);
 
     [[nodiscard]] const std::string& url() const { return url_; }
+    [[nodiscard]] const std::string& coordinator_url() const { return coordinator_url_; }
     [[nodiscard]] const std::string& vehicle_dir(std::uint32_t index) const {
         return cars_[index].folder;
     }
@@ -91,6 +93,8 @@ private:
     base::AsioLoop& loop_;
     FleetOptions options_;
     std::string url_;
+    std::string coordinator_url_;
+    int coordinator_port_ = 0;
     std::string nats_url_;
     std::string program_dir_;
     FolderLock lock_;

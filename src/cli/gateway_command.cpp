@@ -6,11 +6,13 @@
 #include <CLI/CLI.hpp>
 
 #include "base/log.hpp"
+#include "base/loopback.hpp"
 #include "bus/nats_bus.hpp"
 #include "cli/files.hpp"
 #include "cli/role_commands.hpp"
 #include "cli/role_process.hpp"
 #include "gateway/gateway.hpp"
+#include "http/call_forwarder.hpp"
 #include "http/response_tap.hpp"
 #include "spool/file_spool.hpp"
 
@@ -42,6 +44,22 @@ base::Result<gateway::GatewayConfig> core_config(const config::Settings& setting
     return core;
 }
 
+// Null when no address is named.
+base::Result<std::unique_ptr<http::Forwarder>> way_to_coordinator(
+    base::AsioLoop& loop, const config::Settings& settings) {
+    const std::string& url = settings.text("gateway.coordinator_url");
+    if (url.empty())
+        return std::unique_ptr<http::Forwarder>();
+    if (!url.starts_with("https://") && !base::url_is_loopback(url) &&
+        !settings.boolean("gateway.insecure")) {
+        return base::fail(base::ErrorKind::bad_input,
+                          "gateway.coordinator_url is '" + url +
+                              "', which is on another machine and without TLS: everybody on the "
+                              "way could read the clients' keys. Use https://, or --insecure.");
+    }
+    return http::forward_to(loop, {url, settings.text("gateway.coordinator_ca_file")});
+}
+
 int run_gateway(const config::Settings& settings, const std::string& tap_path) {
     set_up_role_log(settings, "gateway");
     base::AsioLoop loop;
@@ -54,6 +72,9 @@ int run_gateway(const config::Settings& settings, const std::string& tap_path) {
     const auto key = role_key_of(settings, "gateway");
     if (!key)
         return role_failed(key.error());
+    const auto coordinator = way_to_coordinator(loop, settings);
+    if (!coordinator)
+        return role_failed(coordinator.error());
     auto listening = http::listen(loop, listen_options_of(settings, "gateway"));
     if (!listening)
         return role_failed(listening.error());
@@ -83,8 +104,10 @@ int run_gateway(const config::Settings& settings, const std::string& tap_path) {
     role.core = std::move(*core);
     role.account_public_key = settings.text("cell.account");
     role.user_jwt = key->user_jwt;
-    gateway::Gateway gateway({loop, **bus, server, spool.get(), spool ? &key->key : nullptr},
-                             std::move(role));
+    role.runs_batches = true;
+    gateway::Gateway gateway(
+        {loop, **bus, server, spool.get(), spool ? &key->key : nullptr, coordinator->get()},
+        std::move(role));
     gateway.start();
     base::log_info("gateway", "listens on port " + std::to_string(listening->port));
     run_role(loop, settings.text("gateway.pid_file"));

@@ -42,8 +42,8 @@ ProgressStyle progress_style(int descriptor, bool json) {
 }
 
 Progress::Progress(std::ostream& err, ProgressStyle style, std::string what,
-                   std::uint64_t total_bytes)
-    : err_(err), style_(style), what_(std::move(what)), total_bytes_(total_bytes) {}
+                   std::uint64_t total_bytes, ProgressUnit unit)
+    : err_(err), style_(style), what_(std::move(what)), total_bytes_(total_bytes), unit_(unit) {}
 
 Progress::~Progress() {
     if (bar_stands_)
@@ -54,7 +54,7 @@ void Progress::begin(std::uint64_t bytes, base::Instant now) {
     first_bytes_ = bytes_ = std::min(bytes, total_bytes_);
     began_at_ = now;
     if (style_ == ProgressStyle::plain && bytes > 0)
-        err_ << what_ << ": goes on behind " << bytes_text(bytes) << '\n';
+        err_ << what_ << ": goes on behind " << amount(bytes) << '\n';
     tenth_ = total_bytes_ == 0 ? 0 : bytes_ * 10 / total_bytes_;
     drawn_at_ = style_ == ProgressStyle::plain ? now : drawn_at_;
 }
@@ -80,7 +80,7 @@ void Progress::finish(base::Instant now) {
     bar_stands_ = false;
     if (style_ == ProgressStyle::none)
         return;
-    err_ << what_ << ": " << bytes_text(total_bytes_) << " in "
+    err_ << what_ << ": " << amount(total_bytes_) << " in "
          << span_text((now - began_at_).seconds()) << std::endl;
 }
 
@@ -89,14 +89,18 @@ std::string Progress::speed_and_rest(base::Instant now) const {
     if (seconds < 0.2 || bytes_ <= first_bytes_)
         return {};
     const double speed = static_cast<double>(bytes_ - first_bytes_) / seconds;
-    return "  " + bytes_text(static_cast<std::uint64_t>(speed)) + "/s  " +
+    return "  " + amount(static_cast<std::uint64_t>(speed)) + "/s  " +
            span_text(static_cast<double>(total_bytes_ - bytes_) / speed);
+}
+
+std::string Progress::amount(std::uint64_t count) const {
+    return unit_ == ProgressUnit::bytes ? bytes_text(count) : std::to_string(count) + " lines";
 }
 
 void Progress::draw(base::Instant now) {
     const std::uint64_t percent = total_bytes_ == 0 ? 100 : bytes_ * 100 / total_bytes_;
-    const std::string numbers = std::to_string(percent) + " %  " + bytes_text(bytes_) + " of " +
-                                bytes_text(total_bytes_) + speed_and_rest(now);
+    const std::string numbers = std::to_string(percent) + " %  " + amount(bytes_) + " of " +
+                                amount(total_bytes_) + speed_and_rest(now);
     if (style_ == ProgressStyle::plain) {
         err_ << what_ << ": " << numbers << std::endl;
         return;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// How far a long transfer is: one bar on a terminal, else a plain line for every tenth or every
-// half minute, nothing where a program reads. It never goes back and never estimates a negative
-// time.
+// How far a long transfer, or a batch, is: one bar on a terminal, else a plain line for every tenth
+// or every half minute, nothing where a program reads. It never goes back and never estimates a
+// negative time.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,18 @@ enum class ProgressStyle { bar, plain, none };
 // What fits the stream: a bar on a terminal that understands one, else lines; none with json.
 [[nodiscard]] ProgressStyle progress_style(int descriptor, bool json);
 
+enum class ProgressUnit { bytes, lines };
+
 class Progress {
 public:
-    Progress(std::ostream& err, ProgressStyle style, std::string what, std::uint64_t total_bytes);
+    Progress(std::ostream& err, ProgressStyle style, std::string what, std::uint64_t total_bytes,
+             ProgressUnit unit = ProgressUnit::bytes);
     ~Progress();  // clears an unfinished bar
 
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    // Bytes that were there before this run began do not count as speed.
+    // Bytes (or lines) that were there before this run began do not count as speed.
     void begin(std::uint64_t bytes, base::Instant now);
     void update(std::uint64_t bytes, base::Instant now);
     void finish(base::Instant now);
@@ -36,11 +39,13 @@ public:
 private:
     void draw(base::Instant now);
     [[nodiscard]] std::string speed_and_rest(base::Instant now) const;
+    [[nodiscard]] std::string amount(std::uint64_t count) const;
 
     std::ostream& err_;
     ProgressStyle style_;
     std::string what_;
     std::uint64_t total_bytes_;
+    ProgressUnit unit_;
     std::uint64_t first_bytes_ = 0;
     std::uint64_t bytes_ = 0;
     std::uint64_t tenth_ = 0;

@@ -139,7 +139,8 @@ base::Result<void> Up::start_gateway() {
         spawn.argv.insert(
             spawn.argv.end(),
             {"--port", std::to_string(options_.port), "--state", options_.state_dir + "/gateway",
-             "--name", local_gateway_name, "--account", keys_->account_public_key()});
+             "--name", local_gateway_name, "--account", keys_->account_public_key(),
+             "--coordinator", coordinator_at_.url});
         return spawn;
     });
     auto started = gateway_->start();

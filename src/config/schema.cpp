@@ -72,6 +72,13 @@ constexpr auto setting_list = std::to_array<Setting>({
     {"gateway.state_dir", Type::path, "", "IDLEWATT_GATEWAY_STATE_DIR", "--state", gateway,
      "Folder for the key book and for delivery records until the coordinator has them; empty: none "
      "are kept"},
+    {"gateway.coordinator_url", Type::text, "", "IDLEWATT_GATEWAY_COORDINATOR_URL",
+     "--coordinator", gateway,
+     "Where the coordinator is, for files and batches: http(s)://HOST:PORT; empty: they are "
+     "answered with 503"},
+    {"gateway.coordinator_ca_file", Type::path, "", "IDLEWATT_GATEWAY_COORDINATOR_CA_FILE",
+     "--coordinator-ca", gateway,
+     "Certificates that vouch for the coordinator; empty: the system's"},
     {"gateway.api_key_file", Type::secret_file, "", "IDLEWATT_GATEWAY_API_KEY_FILE",
      "--api-key-file", gateway,
      "File with one key that is always taken, with an operator's rights", 0, 0,
@@ -83,7 +90,8 @@ constexpr auto setting_list = std::to_array<Setting>({
     {"gateway.tls_key_file", Type::secret_file, "", "IDLEWATT_GATEWAY_TLS_KEY_FILE", "--tls-key",
      gateway, "The certificate's private key in PEM"},
     {"gateway.insecure", Type::boolean, "false", "IDLEWATT_GATEWAY_INSECURE", "--insecure", gateway,
-     "Listen without a certificate on any address: everybody on the way can read prompts and keys"},
+     "Listen without a certificate on any address, and reach a coordinator on another machine "
+     "without one: everybody on the way can read prompts and keys"},
     {"gateway.pid_file", Type::path, "", "IDLEWATT_GATEWAY_PID_FILE", "--pid-file", gateway,
      "Where to write the process id"},
 
@@ -114,7 +122,7 @@ constexpr auto setting_list = std::to_array<Setting>({
      "File with one key that is always taken, with an operator's rights", 0, 0,
      "IDLEWATT_API_KEY"},
     {"coordinator.blobs_dir", Type::path, "", "IDLEWATT_COORDINATOR_BLOBS_DIR", "--blobs",
-     coordinator, "Folder for the files of models"},
+     coordinator, "Folder for the files of models and of batches"},
     {"coordinator.blobs_mib", Type::integer, "65536", "IDLEWATT_COORDINATOR_BLOBS_MIB",
      "--blobs-mib", coordinator, "Size of that folder at most, in MiB", 1, 1024 * 1024 * 1024},
     {"coordinator.public_url", Type::text, "", "IDLEWATT_COORDINATOR_PUBLIC_URL", "--public-url",
