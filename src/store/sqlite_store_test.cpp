@@ -171,6 +171,31 @@ TEST_F(SqliteStore, AFileOfTheFirstVersionKeepsItsData) {
     }
 }
 
+// A file of the time before clients had files and batches.
+TEST_F(SqliteStore, AFileOfTheSecondVersionGetsTablesForBatches) {
+    {
+        soci::session sql(soci::sqlite3, "dbname=\"" + path + "\"");
+        sql << "CREATE TABLE idlewatt_schema (version INTEGER NOT NULL)";
+        sql << "INSERT INTO idlewatt_schema VALUES (2)";
+        for (const char* statement : schema_version_1)
+            sql << statement;
+        for (const char* statement : schema_version_2)
+            sql << statement;
+        sql << "INSERT INTO model VALUES ('m', '00', 1, '', '', 0, 0, 1, 5)";
+    }
+    auto store = open();
+    ASSERT_TRUE(store);
+    Batch batch;
+    batch.id = "batch_1";
+    EXPECT_TRUE(wait_for<void>(loop, [&](auto done) { store->put_batch(batch, done); }));
+    const auto open_ones =
+        wait_for<std::vector<Batch>>(loop, [&](auto done) { store->open_batches(done); });
+    EXPECT_EQ(open_ones.value(), std::vector<Batch>{batch});
+    const auto models =
+        wait_for<std::vector<core::Model>>(loop, [&](auto done) { store->list_models(done); });
+    EXPECT_EQ(models.value().size(), 1U);
+}
+
 TEST_F(SqliteStore, AFullDiskIsReportedAndCanBeLeft) {
     auto store = open();
     ASSERT_EQ(add(loop, *store, sample_receipts("car", 0, 10)), 10U);
