@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace idlewatt::engine {
 
@@ -40,26 +41,64 @@ Json arguments_schema(const Json& parameters) {
     return schema;
 }
 
-// The end of the last element that is whole of a list whose end is missing; 0: there is none.
-std::size_t end_of_whole_elements(std::string_view text) {
-    std::size_t end = 0;
-    std::size_t depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            i += c == '\\' ? 1 : 0;
-            in_string = c != '"';
-            continue;
-        }
-        in_string = c == '"';
-        if (c == '{' || c == '[')
-            ++depth;
-        if ((c == '}' || c == ']') && depth > 0 && --depth == 1)
-            end = i + 1;
+// Reads along a text that a grammar has made; each take is nothing where the text is cut.
+class Cursor {
+public:
+    explicit Cursor(std::string_view text) : rest_(text) {}
+
+    bool take(char c) {
+        rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size()));
+        if (!rest_.starts_with(c))
+            return false;
+        rest_.remove_prefix(1);
+        return true;
     }
-    return end;
-}
+    bool take_key(std::string_view key) { return take_string() == key && take(':'); }
+    // With its quotation marks.
+    std::optional<std::string_view> take_string() {
+        const std::string_view from = skip_to('"');
+        return cut_off(from, end_of_string(from, 0));
+    }
+    // With all that is in it, as it was said: a number may be one that no double holds.
+    std::optional<std::string_view> take_object() {
+        const std::string_view from = skip_to('{');
+        std::size_t depth = 0;
+        for (std::size_t i = 0; i < from.size(); ++i) {
+            if (from[i] == '"') {
+                i = end_of_string(from, i) - 1;
+            } else if (from[i] == '{') {
+                ++depth;
+            } else if (from[i] == '}' && --depth == 0) {
+                return cut_off(from, i + 1);
+            }
+        }
+        return std::nullopt;
+    }
+
+private:
+    // What follows, beginning with c; nothing if it begins otherwise.
+    std::string_view skip_to(char c) {
+        const std::string_view before = rest_;
+        if (!take(c))
+            return {};
+        return before.substr(before.size() - rest_.size() - 1);
+    }
+    // Behind the closing quotation mark; beyond the text if there is none.
+    static std::size_t end_of_string(std::string_view text, std::size_t open) {
+        std::size_t i = open + 1;
+        while (i < text.size() && text[i] != '"')
+            i += text[i] == '\\' ? 2 : 1;
+        return i + 1;
+    }
+    std::optional<std::string_view> cut_off(std::string_view from, std::size_t bytes) {
+        if (bytes > from.size())
+            return std::nullopt;
+        rest_ = from.substr(bytes);
+        return from.substr(0, bytes);
+    }
+
+    std::string_view rest_;
+};
 
 }  // namespace
 
@@ -94,18 +133,21 @@ std::string demanded_calls_form(const Json& tools, bool several) {
 
 std::vector<core::ToolCall> read_demanded_calls(std::string_view text,
                                                 const std::function<std::string()>& make_id) {
-    Json list = Json::parse(text, nullptr, false);
-    if (!list.is_array())
-        list = Json::parse(std::string(text.substr(0, end_of_whole_elements(text))) + "]", nullptr,
-                           false);
     std::vector<core::ToolCall> calls;
-    if (!list.is_array())
-        return calls;
-    for (const Json& element : list) {
-        const std::string name = text_of(member(element, "name"));
-        const Json& arguments = member(element, "arguments");
-        if (!name.empty() && arguments.is_object())
-            calls.push_back({make_id(), name, dump(arguments)});
+    Cursor cursor(text);
+    for (bool more = cursor.take('['); more; more = cursor.take(',')) {
+        if (!cursor.take('{') || !cursor.take_key(R"("name")"))
+            break;
+        const auto name = cursor.take_string();
+        if (!name || !cursor.take(',') || !cursor.take_key(R"("arguments")"))
+            break;
+        const auto arguments = cursor.take_object();
+        if (!arguments || !cursor.take('}'))
+            break;
+        const Json read = Json::parse(*name, nullptr, false);
+        if (!read.is_string())
+            break;
+        calls.push_back({make_id(), read.get<std::string>(), std::string(*arguments)});
     }
     return calls;
 }

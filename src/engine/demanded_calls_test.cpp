@@ -77,6 +77,21 @@ TEST(DemandedCalls, AreReadWholeAndACutOneIsLeftOut) {
     EXPECT_TRUE(calls_in(R"([{"name":"f","arguments":"text"},{"arguments":{}},3])").empty());
 }
 
+// A grammar lets through what a strict reader of JSON refuses: half a pair of surrogates, a number
+// that no double holds. What the engine said is what the client gets.
+TEST(DemandedCalls, ArgumentsArePassedOnAsTheyWereSaid) {
+    const std::string arguments = R"({ "a": "\ud83d \"}{", "b": [1e999, {}], "c": 0.10 })";
+    const auto calls =
+        calls_in(R"( [ { "name" : "f\u0020g" , "arguments" : )" + arguments + R"( } ] )");
+    ASSERT_EQ(calls.size(), 1U);
+    EXPECT_EQ(calls[0].name, "f g");
+    EXPECT_EQ(calls[0].arguments_json, arguments);
+    for (const char* cut :
+         {"[", "[{", R"([{"name")", R"([{"name":"f)", R"([{"name":"f\)",
+          R"([{"name":"f","arguments":{"x":"\)", R"([{"name":"f","arguments":{})"})
+        EXPECT_TRUE(calls_in(cut).empty()) << cut;
+}
+
 TEST(DemandedCalls, ARequestDemandsThemByTheChoiceOfATool) {
     const auto read = [](const std::string& more) {
         return read_request(R"({"messages":[],"stop":["x"],"temperature":1,"tools":[{"type":)"
