@@ -267,7 +267,7 @@ TEST_P(BatchStore, ResultsInAnyOrderCountOnce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Media, BatchStore, testing::Values("memory", "sqlite", "postgresql"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& medium) { return std::string(medium.param); });
 
 }  // namespace
 }  // namespace idlewatt::store
