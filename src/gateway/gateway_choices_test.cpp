@@ -273,6 +273,26 @@ TEST_F(GatewayChoices, SoManyCallsAreGivenThatTheCarCanGoOn) {
     EXPECT_NE(last.find("[DONE]"), std::string::npos);
 }
 
+// A car cannot end the gateway with it.
+TEST_F(GatewayChoices, AHeldCallThatMakesAnAnswerTooLargeFailsItOnce) {
+    std::string whole = tools;
+    whole.replace(whole.find("true"), 4, "false");
+    for (const bool by_its_end : {true, false}) {
+        announce("car");
+        everything.clear();
+        const Tell open = opened(ask(by_its_end ? 1 : 2, whole));
+        piece(open, 1, std::string(whole_answer_bytes_max + wire::works_bytes_max - 10'000, 'x'));
+        call(open, 2, std::string(held_bytes_max / 2, 'y'));
+        const Effects effects =
+            by_its_end ? end(open, 3) : call(open, 3, std::string(held_bytes_max, 'z'));
+        EXPECT_EQ(answer(effects).status, 413);
+        EXPECT_EQ(told<core::Cancel>(effects).size(), 1U);
+        EXPECT_EQ(core.fleet().rows(now)[0].active_requests, 0U);
+    }
+    announce("car");
+    (void)opened(ask(3));
+}
+
 TEST_F(GatewayChoices, ThoughtsGoToTheNextCarAndToTheClientOnce) {
     announce("car");
     const Tell open = opened(ask(1));

@@ -115,6 +115,8 @@ void GatewayCore::take(Exchange& exchange, Answer& answer, const core::Piece& pi
         return;
     }
     give_held(exchange, answer, now, effects);
+    if (exchange.done)
+        return;  // too much to hold; the attempt is gone
     give(exchange, answer, attempt.received, piece, now, effects);
 }
 
@@ -155,6 +157,10 @@ void GatewayCore::take(Exchange& exchange, Answer& answer, const core::Finished&
         return;
     }
     give_held(exchange, answer, now, effects);
+    if (exchange.done) {
+        place_waiting(now, effects);
+        return;  // too much to hold; the attempt is gone
+    }
     attempt.record.prompt_tokens = finished.prompt_tokens;
     attempt.record.last = true;
     models_[exchange.head.model].service.ended(now.instant - attempt.opened_at);
