@@ -86,6 +86,8 @@ void AdminDesk::take_handler() {
 }
 
 void AdminDesk::on_gone(Id id) {
+    if (const auto checked = checking_.find(id); checked != checking_.end())
+        checked->second = false;
     if (parts_.blobs != nullptr)
         parts_.blobs->on_gone(id);
     if (parts_.files != nullptr)
@@ -160,16 +162,19 @@ AdminDesk::Bearer AdminDesk::bearer_of(const std::string& token) const {
 // By the hash: whoever learns from the time of the answer learns nothing of the key.
 void AdminDesk::check_store(const std::string& hash, http::Request request, Asker asker,
                             Then then) {
-    if (checking_ >= admin_requests_max) {
+    if (checking_.size() >= admin_requests_max) {
         return refuse(request.id, ApiErrorCode::slow_down,
                       "Too many requests are being checked; try again in a moment.");
     }
-    ++checking_;
+    const Id id = request.id;
+    checking_[id] = true;
     parts_.store.find_key(
         hash,
-        guarded([this, asker, shared = std::make_shared<http::Request>(std::move(request)),
+        guarded([this, id, asker, shared = std::make_shared<http::Request>(std::move(request)),
                  then = std::move(then)](const base::Result<std::optional<core::ApiKey>>& found) {
-            --checking_;
+            const auto checked = checking_.extract(id);
+            if (!checked || !checked.mapped())
+                return;  // gone: nobody would tell us a second time
             if (!found)
                 return refuse(shared->id, found.error());
             const std::optional<core::ApiKey>& key = *found;

@@ -20,6 +20,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -153,7 +154,8 @@ private:
     scheduler::RateLimiter enrol_limit_;
     std::deque<Order> orders_;
     bool ordering_ = false;
-    std::size_t checking_ = 0;  // bearers that the store is asked about
+    // Whose bearers the store is asked about, and whether they still wait for the answer.
+    std::map<Id, bool> checking_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

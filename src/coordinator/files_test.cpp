@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // Files of clients over HTTP.
+#include <tuple>
+
 #include "coordinator/batch_fixture_test.hpp"
+#include "coordinator/blob_desk.hpp"
 #include "coordinator/file_book.hpp"
+#include "coordinator/file_desk.hpp"
 
 namespace idlewatt::coordinator {
 namespace {
@@ -124,6 +128,28 @@ TEST_F(FilesTest, AClientThatGoesAwayLeavesNothing) {
     loop.run_for(base::seconds(2));
     EXPECT_TRUE(shelf->files.empty());
     EXPECT_EQ(blobs->bytes_used(), 0U);
+}
+
+TEST_F(FilesTest, ClientsThatGoWhileTheirKeyIsLookedUpTakeNoPlace) {
+    const std::string boss = key_of(core::KeyRole::fleet_operator);
+    const std::string form = upload_form_of(std::string(100'000, 'x'), "batch");
+    const std::string blob = "/blobs/sha256/" + identity::sha256_hex(form);
+    database->latency = base::milliseconds(50);
+    for (std::size_t i = 0; i <= file_uploads_max + uploads_max; ++i) {
+        for (const auto& [method, target, bearer] :
+             {std::tuple{"POST", std::string("/v1/files"), me}, {"PUT", blob, boss}}) {
+            const auto id = server.send(
+                method, target,
+                {{"authorization", "Bearer " + bearer},
+                 {"content-type", "multipart/form-data; boundary=xyz"}},
+                form, {[](int, const http::Headers&) {}, [](std::string_view) {}, [](bool) {}});
+            loop.run_for(base::milliseconds(10));
+            server.hang_up(id);
+        }
+    }
+    loop.run_for(base::seconds(1));
+    EXPECT_EQ(upload(form).status, 200);
+    EXPECT_EQ(call("PUT", blob, form, boss).status, 201);
 }
 
 }  // namespace
