@@ -85,6 +85,7 @@ std::optional<std::string> BatchIntake::stage(const bus::Message& message, const
     }
     if (bytes_ + part.body.size() > intake_bytes_max)
         drop_old();
+    found = staged_.find(source);  // it may have been an old one
     if (bytes_ + part.body.size() > intake_bytes_max)
         return std::nullopt;
     if (part.parts == 1)

@@ -297,6 +297,36 @@ TEST_F(BatchesTest, LargeAnswersComeInParts) {
     EXPECT_EQ(lines_in(show(id)["error_file_id"]).at("id-2")["response"]["status_code"], 502);
 }
 
+TEST_F(BatchesTest, APartBehindAnOldOneIsSentAgain) {
+    wire::BatchItem item;
+    item.batch_id = "batch_x";
+    wire::BatchResult part = result_of(item);
+    part.parts = 2;
+    part.body = std::string(wire::batch_part_bytes_max, 'x');
+    const std::size_t enough = intake_bytes_max / wire::batch_part_bytes_max;
+    for (part.line = 1; part.line <= enough; ++part.line)
+        ASSERT_EQ(give(part), BatchResultState::part_taken);
+    EXPECT_EQ(give(part), std::nullopt) << "there is no room";
+    loop.run_for(base::seconds(61));
+    part.line = 1;
+    part.part = 1;
+    EXPECT_EQ(give(part), BatchResultState::send_again) << "the part before is forgotten";
+}
+
+TEST_F(BatchesTest, DownloadsThatWereGivenUpTakeNoPlace) {
+    const std::string id = batch(request_lines(3));
+    database->latency = base::milliseconds(50);
+    for (std::size_t i = 0; i <= partial_downloads_max; ++i) {
+        const auto request = server.send(
+            "GET", "/v1/batches/" + id + "/x-partial", {{"authorization", "Bearer " + me}}, "",
+            {[](int, const http::Headers&) {}, [](std::string_view) {}, [](bool) {}});
+        loop.run_for(base::milliseconds(10));
+        server.hang_up(request);
+    }
+    loop.run_for(base::seconds(1));
+    EXPECT_EQ(mine("GET", "/v1/batches/" + id + "/x-partial").status, 200);
+}
+
 TEST_F(BatchesTest, ARestartLosesNothing) {
     const std::string id = batch(request_lines(3));
     const auto items = work(2).items;
