@@ -26,8 +26,10 @@ void AdminDesk::list_keys(Id id, core::KeyId after, std::vector<core::ApiKey> so
                               if (!page)
                                   return refuse(id, page.error());
                               all->insert(all->end(), page->keys.begin(), page->keys.end());
-                              if (page->more)
-                                  return list_keys(id, all->back().id, std::move(*all));
+                              if (page->more) {
+                                  const core::KeyId last = all->back().id;
+                                  return list_keys(id, last, std::move(*all));
+                              }
                               respond(id, 200, wire::keys_body(*all));
                           }));
 }

@@ -42,6 +42,19 @@ TEST_F(KeysTest, AKeyIsShownOnceAndKeptAsItsHash) {
     EXPECT_EQ(keys->front().limits, (core::KeyLimits{60, 1000, 2}));
 }
 
+TEST_F(KeysTest, AListLongerThanAPageOfTheStoreIsWhole) {
+    for (int i = 0; i < 10'001; ++i) {
+        core::ApiKey key;
+        key.id = core::KeyId("key-" + std::to_string(100'000 + i));
+        key.secret_sha256 = identity::sha256_hex(key.id.value);
+        database->keys.emplace(key.id, key);
+    }
+    const auto keys = wire::parse_keys_body(call("GET", "/api/v1/keys").body);
+    ASSERT_TRUE(keys);
+    ASSERT_EQ(keys->size(), 10'001U);
+    EXPECT_EQ(keys->back().id.value, "key-110000");
+}
+
 TEST_F(KeysTest, OnlyOperatorsMayAndOnlyUntilTheyAreRevoked) {
     const auto customer = create({"c"});
     const auto analyst = create({"a", core::KeyRole::analyst});
