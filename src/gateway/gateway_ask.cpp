@@ -63,7 +63,8 @@ void GatewayCore::ask(const http::Request& request, core::Task task, Now now, Ef
     const std::vector<std::string> models = fleet_.models();
     if (asked->model.empty() && !models.empty())
         asked->model = models.front();
-    if (!models.empty() && !fleet_.knows_model(asked->model)) {
+    // A line of a batch waits: the coordinator knows its model, and cars may yet announce it.
+    if (!caller.is_batch && !models.empty() && !fleet_.knows_model(asked->model)) {
         reject(request.id,
                wire::api_error(
                    ApiErrorCode::model_not_found,
@@ -142,8 +143,9 @@ std::optional<wire::ApiError> GatewayCore::check_placement(const wire::ApiReques
         }
         needs.fleet = caller.key.fleet;
     }
-    // Before any car has spoken nothing is known of what they can.
-    const bool known = fleet_.knows_model(asked.model);
+    // Before any car has spoken nothing is known of what they can. A line of a batch is not refused
+    // for who is here now.
+    const bool known = !caller.is_batch && fleet_.knows_model(asked.model);
     CarNeeds able;
     if (asked.task == core::Task::embedding) {
         able.abilities = scheduler::makes_embeddings;

@@ -15,16 +15,6 @@ using wire::ApiErrorCode;
 
 constexpr int status_yielded = 499;  // as for a client that has gone: nobody gets this answer
 
-wire::ApiError error_of_owner(KeyRing::Verdict verdict) {
-    if (verdict == KeyRing::Verdict::revoked) {
-        return wire::api_error(ApiErrorCode::invalid_api_key,
-                               "The API key of this batch has been revoked.");
-    }
-    // Its key may be younger than the book.
-    return wire::api_error(ApiErrorCode::store_unavailable,
-                           "The gateway does not know the API key of this batch.");
-}
-
 }  // namespace
 
 void GatewayCore::on(const BatchAsked& event, Now now, Effects& effects) {
@@ -33,8 +23,18 @@ void GatewayCore::on(const BatchAsked& event, Now now, Effects& effects) {
     caller.arrived_at = now.instant;
     caller.is_batch = true;
     auto found = keys_.find(event.key, now.wall);
+    if (found.verdict == KeyRing::Verdict::revoked) {
+        reject(event.request,
+               wire::api_error(ApiErrorCode::invalid_api_key,
+                               "The API key of this batch has been revoked."),
+               now, effects);
+        return;
+    }
     if (found.verdict != KeyRing::Verdict::known) {
-        reject(event.request, error_of_owner(found.verdict), now, effects);
+        // Its key may be younger than the book, or this gateway has none: another one knows it.
+        base::reached("gateway.batch_key_unknown");
+        callers_.erase(event.request);
+        effects.emplace_back(BatchDeferred{event.request});
         return;
     }
     caller.key = std::move(found.key);
@@ -48,7 +48,7 @@ void GatewayCore::on(const BatchAsked& event, Now now, Effects& effects) {
 bool GatewayCore::has_free_car(const std::string& model, const CarNeeds& needs) const {
     const scheduler::Slots slots = fleet_.slots(model, needs);
     return connected_ && answers_open_ < answers_max && slots.busy < slots.total &&
-           exchanges_waiting(model) == 0;
+           fleet_.offers(model, needs) && exchanges_waiting(model) == 0;
 }
 
 Exchange* GatewayCore::line_in_the_way(const Exchange& client) {

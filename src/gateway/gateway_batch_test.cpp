@@ -150,12 +150,46 @@ TEST_F(GatewayBatchTest, AKeyThatIsGoneIsAnErrorAndOneThatIsNewIsWaitedFor) {
     announce("car");
     EXPECT_EQ(opened(line(1, ask_whole, std::string(static_key_id))).vehicle,
               core::VehicleId("car"));
-    EXPECT_EQ(answer(line(2, ask_whole, "k")).status, 503);
+    EXPECT_EQ(all<BatchDeferred>(line(2, ask_whole, "k")).size(), 1U);
     core::ApiKey key;
     key.revoked_at = base::WallTime{1};
     feed(KeyBookChanged{book(key)});
     EXPECT_EQ(answer(line(3, ask_whole, "k")).status, 401);
-    EXPECT_EQ(answer(line(4, ask_whole, "younger")).status, 503);
+    EXPECT_EQ(all<BatchDeferred>(line(4, ask_whole, "younger")).size(), 1U);
+    EXPECT_EQ(all<Respond>(everything).size(), 1U) << "only what is revoked is settled";
+}
+
+// An error would be the line's result for ever.
+TEST_F(GatewayBatchTest, WhoIsHereNowDecidesNoLine) {
+    GatewayConfig config;
+    config.uses_key_book = true;
+    begin_with(config);
+    core::ApiKey key;
+    key.data_class = core::DataClass::own_fleet;
+    key.fleet = "ours";
+    core::KeyBook both = book(key);
+    core::ApiKey any;
+    any.id = core::KeyId("any");
+    any.secret_sha256 = std::string(64, 'b');
+    both.keys.push_back(any);
+    feed(KeyBookChanged{both});
+    announce("car");
+    const std::string other = R"({"model":"later","messages":[{"role":"user","content":"q"}]})";
+    const BatchAsked vectors{line_id(3), any.id, core::Task::embedding,
+                             R"({"model":"m","input":"x"})"};
+    everything.clear();
+    EXPECT_EQ(all<BatchDeferred>(line(1, other, "any")).size(), 1U) << "no car has it yet";
+    EXPECT_EQ(all<BatchDeferred>(line(2, ask_whole, "k")).size(), 1U) << "no car of the fleet";
+    EXPECT_EQ(all<BatchDeferred>(feed(vectors)).size(), 1U) << "no car makes vectors";
+    EXPECT_TRUE(all<Respond>(everything).empty());
+    fleets["ours-1"] = "ours";
+    announce("ours-1");
+    EXPECT_EQ(opened(line(4, ask_whole, "k")).vehicle, core::VehicleId("ours-1"));
+    able.embeddings = true;
+    announce("able");
+    EXPECT_EQ(opened(feed(vectors)).vehicle, core::VehicleId("able"));
+    // What no car could change is said.
+    EXPECT_EQ(answer(line(5, "{}", "any")).status, 400);
 }
 
 TEST_F(GatewayBatchTest, AStoppedLineFreesItsCar) {
