@@ -121,8 +121,9 @@ void BatchCore::ask(std::size_t usable, bool some_free, base::Instant now, Batch
 void BatchCore::on(const WorkCame& event, base::Instant now, BatchEffects& effects) {
     asking_ = false;
     ask_retry_ = batch_retry_first;
+    // What is done is told all the same: a coordinator that has begun anew knows no lease of it.
     for (const std::uint64_t lease : event.work.ended_leases) {
-        if (const auto found = lines_.find(lease); found != lines_.end())
+        if (const auto found = lines_.find(lease); found != lines_.end() && !found->second.done)
             forget(found, effects);
     }
     bool fresh = false;

@@ -256,6 +256,21 @@ TEST_F(BatchCoreTest, AnEndedLeaseStopsItsLine) {
     EXPECT_TRUE(say(lines[0], answer(200)).empty());
 }
 
+// A coordinator that has begun anew knows no lease, but takes the result.
+TEST_F(BatchCoreTest, AnEndedLeaseTakesNoResultAway) {
+    const auto lines = run(1);
+    EXPECT_EQ(only<SendResult>(say(lines.at(0), answer(200))).size(), 1U);
+    (void)core.handle(ResultUnanswered{1}, now);
+    wire::BatchWork work;
+    work.ended_leases = {1};
+    (void)core.handle(WorkCame{work}, now);
+    EXPECT_EQ(core.lines_held(), 1U);
+    EXPECT_EQ(only<SendResult>(look(room_of(0), batch_retry_max)).size(), 1U);
+    (void)core.handle(ResultAnswered{1, wire::BatchResultState::refused}, now);
+    EXPECT_EQ(core.lines_held(), 0U);
+    EXPECT_EQ(core.bytes_held(), 0U);
+}
+
 TEST_F(BatchCoreTest, FullOfResultsItAsksForNothing) {
     const auto lines = run(20);
     ASSERT_EQ(lines.size(), 20U);
