@@ -53,6 +53,9 @@ public:
         rest_.remove_prefix(1);
         return true;
     }
+    [[nodiscard]] bool at_end() const {
+        return rest_.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    }
     bool take_key(std::string_view key) { return take_string() == key && take(':'); }
     // With its quotation marks.
     std::optional<std::string_view> take_string() {
@@ -100,6 +103,16 @@ private:
     std::string_view rest_;
 };
 
+// The name of a call, with its quotation marks; the cursor then stands before the arguments.
+std::optional<std::string_view> take_call_to_arguments(Cursor& cursor) {
+    if (!cursor.take('{') || !cursor.take_key(R"("name")"))
+        return std::nullopt;
+    const auto name = cursor.take_string();
+    if (!name || !cursor.take(',') || !cursor.take_key(R"("arguments")"))
+        return std::nullopt;
+    return name;
+}
+
 }  // namespace
 
 std::string demanded_calls_form(const Json& tools, bool several) {
@@ -136,10 +149,8 @@ std::vector<core::ToolCall> read_demanded_calls(std::string_view text,
     std::vector<core::ToolCall> calls;
     Cursor cursor(text);
     for (bool more = cursor.take('['); more; more = cursor.take(',')) {
-        if (!cursor.take('{') || !cursor.take_key(R"("name")"))
-            break;
-        const auto name = cursor.take_string();
-        if (!name || !cursor.take(',') || !cursor.take_key(R"("arguments")"))
+        const auto name = take_call_to_arguments(cursor);
+        if (!name)
             break;
         const auto arguments = cursor.take_object();
         if (!arguments || !cursor.take('}'))
@@ -150,6 +161,12 @@ std::vector<core::ToolCall> read_demanded_calls(std::string_view text,
         calls.push_back({make_id(), read.get<std::string>(), std::string(*arguments)});
     }
     return calls;
+}
+
+bool calls_without_object(std::string_view text) {
+    Cursor cursor(text);
+    return cursor.take('[') && take_call_to_arguments(cursor) && !cursor.at_end() &&
+           !cursor.take('{');
 }
 
 }  // namespace idlewatt::engine

@@ -92,6 +92,21 @@ TEST(DemandedCalls, ArgumentsArePassedOnAsTheyWereSaid) {
         EXPECT_TRUE(calls_in(cut).empty()) << cut;
 }
 
+// A schema may allow arguments that are no object where it does not say so with its type.
+TEST(DemandedCalls, ArgumentsThatAreNoObjectAreToldFromACut) {
+    for (const char* other :
+         {R"([{"name":"f","arguments":"text"}])", R"([{"name":"f","arguments": [1]}])",
+          R"( [ { "name" : "f" , "arguments" : 7 } ] )", R"([{"name":"f","arguments":null}])"}) {
+        EXPECT_TRUE(calls_without_object(other)) << other;
+        EXPECT_TRUE(calls_in(other).empty()) << other;
+    }
+    for (const char* fine : {"", "[", "[{", R"([{"name":"f","arguments":)",
+                             R"([{"name":"f","arguments": )", R"([{"name":"f","arguments":{"a)",
+                             R"([{"name":"f","arguments":{}}])", "Good morning."}) {
+        EXPECT_FALSE(calls_without_object(fine)) << fine;
+    }
+}
+
 TEST(DemandedCalls, ARequestDemandsThemByTheChoiceOfATool) {
     const auto read = [](const std::string& more) {
         return read_request(R"({"messages":[],"stop":["x"],"temperature":1,"tools":[{"type":)"

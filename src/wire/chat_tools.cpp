@@ -32,6 +32,10 @@ Objection check_tool(const RequestJson& tool, const std::string& name) {
     const RequestJson* parameters = field(*function, "parameters");
     if (parameters != nullptr && !parameters->is_object())
         return wrong(name + ".function.parameters", "a JSON schema", parameters);
+    const RequestJson* shape = parameters != nullptr ? field(*parameters, "type") : nullptr;
+    if (shape != nullptr && *shape != "object") {
+        return wrong(name + ".function.parameters", "a JSON schema of the type object", parameters);
+    }
     const RequestJson* strict = field(*function, "strict");
     if (strict != nullptr && !strict->is_boolean())
         return wrong(name + ".function.strict", "true or false", strict);
