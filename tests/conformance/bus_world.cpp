@@ -17,6 +17,9 @@ namespace idlewatt::bus {
 
 namespace {
 
+// As in a cell: older than anything that is pushed, so that a restart undoes no revocation.
+constexpr base::WallTime founding{1'000'000};
+
 using identity::KeyKind;
 using identity::KeyPair;
 
@@ -97,10 +100,10 @@ void NatsWorld::start_server() {
         identity::mint_operator_jwt(operator_key_, "operator", system_account_.public_key(), now);
     options.account_public_key = account_.public_key();
     options.account_jwt =
-        identity::mint_account_jwt(operator_key_, account_.public_key(), "cell", now);
+        identity::mint_account_jwt(operator_key_, account_.public_key(), "cell", founding);
     options.system_account_public_key = system_account_.public_key();
     options.system_account_jwt =
-        identity::mint_account_jwt(operator_key_, system_account_.public_key(), "system", now);
+        identity::mint_account_jwt(operator_key_, system_account_.public_key(), "system", founding);
     if (world_.full_resolver)
         options.resolver_folder = folder_ + "/accounts";
     options.certificate_file = world_.certificate_file;
