@@ -163,6 +163,25 @@ TEST_F(GatewayChoices, MoreChoicesThanSlotsWaitForEachOther) {
     EXPECT_EQ(core.figures().requests_completed, 1U);
 }
 
+// Comments that the client takes are no progress.
+TEST_F(GatewayChoices, ChoicesThatNoCarTakesAreGivenUp) {
+    slots = 1;
+    announce("busy");
+    const Tell busy = opened(ask(1));
+    EXPECT_TRUE(all_opened(ask(2, ask_three)).empty());
+    std::string bytes;
+    for (int i = 0; i < 40 && bytes.find("\"error\"") == std::string::npos; ++i) {
+        now = now + base::seconds(1);
+        announce("busy");
+        say(busy, core::Alive{1, 0});
+        bytes += written(feed(Tick{}));
+        all_written(1);
+        all_written(2);
+    }
+    EXPECT_NE(bytes.find("waiting for a car"), std::string::npos);
+    EXPECT_NE(bytes.find("\"error\""), std::string::npos);
+}
+
 TEST_F(GatewayChoices, SeveralPromptsAreSeveralWorksOfOneAnswer) {
     announce("car");
     const auto opens = all_opened(

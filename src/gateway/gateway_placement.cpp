@@ -197,9 +197,10 @@ void GatewayCore::tend_waiting(Exchange& exchange, Answer& answer, Now now, Effe
     const bool migrating = exchange.broken_off(answer);
     const base::Duration limit = migrating ? migration_time_max : waiting_time_max;
     base::Instant since = migrating ? answer.waiting_since : exchange.arrived_at;
-    // It waits for its own sisters, too: as long as they get on, so does the queue.
-    if (exchange.answers.size() > 1)
-        since = std::max(since, exchange.progress_at);
+    // It waits for its own sisters, too: as long as they get on, so does the queue. That the client
+    // takes our comments says nothing of that.
+    for (const Answer& sister : exchange.answers)
+        since = std::max(since, sister.piece_at);
     if (now.instant - since > limit) {
         fail_without_capacity(exchange, answer, now, effects);
         return;
