@@ -70,7 +70,8 @@ void GatewayCore::on(const Unheard& event, Now now, Effects& effects) {
         return;
     }
     // Nothing was tried: a fleet that has just lost its bus must not look like a bad question.
-    --place.answer->attempts_without_progress;
+    if (place.answer->attempts_without_progress > 0)
+        --place.answer->attempts_without_progress;
     lose_attempt(*place.exchange, *place.answer, scheduler::Ending::yielded, "nobody_there", now,
                  effects);
 }

@@ -179,6 +179,38 @@ TEST_F(GatewayPlacement, ARacesSurvivorGoesOnWhenTheOtherLeaves) {
     EXPECT_EQ(core.figures().requests_running, 1U);
 }
 
+// Both of a race were one try: that neither took it is no fault of the question's.
+TEST_F(GatewayPlacement, ARaceThatNobodyTakesGoesOnElsewhere) {
+    for (const bool unheard : {false, true}) {
+        answer_many({"a", "b"}, 60);
+        announce("a");
+        announce("b");
+        const Tell first = opened(ask(unheard ? 2 : 1));
+        everything.clear();
+        for (int i = 0; i < 5; ++i) {
+            now = now + base::milliseconds(200);
+            announce("a");
+            announce("b");
+            say(first, core::Alive{1, 0});
+            feed(Tick{});
+        }
+        const Tell second = opened(everything);
+        everything.clear();
+        say(first, core::Refused{core::Reason::occupied, true});
+        if (unheard)
+            feed(Unheard{second.attempt});
+        else
+            say(second, core::Refused{core::Reason::occupied, true});
+        EXPECT_TRUE(all<Respond>(everything).empty());
+        announce("c");
+        const Tell third = opened(everything);
+        EXPECT_NE(written(piece(third, 1, "x")).find("x"), std::string::npos);
+        end(third, 2);
+        all_written(unheard ? 2 : 1);
+        now = now + base::minutes(1);
+    }
+}
+
 TEST_F(GatewayPlacement, WhatIsRecordedIsWhatTheClientHas) {
     announce("car");
     const Tell open = opened(ask(1));

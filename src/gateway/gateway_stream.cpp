@@ -230,7 +230,8 @@ void GatewayCore::take(Place& place, const core::Refused& refused, Now now, Effe
         close_attempt(*place.exchange, answer, answer.rival, Ending::busy, true, now, effects);
         return;
     }
-    if (refused.busy)
+    // Two that raced were one try.
+    if (refused.busy && answer.attempts_without_progress > 0)
         --answer.attempts_without_progress;
     close_attempt(*place.exchange, answer, answer.attempt, Ending::busy, true, now, effects);
     if (answer.rival) {
