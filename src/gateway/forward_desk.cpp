@@ -3,7 +3,9 @@
 #include "gateway/forward_desk.hpp"
 
 #include <utility>
+#include <vector>
 
+#include "base/fault_point.hpp"
 #include "base/log.hpp"
 #include "gateway/gateway_core.hpp"
 
@@ -118,6 +120,25 @@ void ForwardDesk::on_written(http::RequestId request, std::uint64_t bytes) {
     if (passage.paused && passage.given_bytes - bytes <= forward_window_bytes / 2) {
         passage.paused = false;
         passage.exchange->resume();
+    }
+}
+
+void ForwardDesk::look(base::Instant now) {
+    std::vector<http::RequestId> stalled;
+    for (auto& [request, passage] : passages_) {
+        const bool waits = passage.given_bytes > passage.written_bytes;
+        if (!waits || !passage.stalls || passage.seen_bytes != passage.written_bytes) {
+            passage.stalls = waits;
+            passage.seen_bytes = passage.written_bytes;
+            passage.moved_at = now;
+        } else if (now - passage.moved_at > forward_stall_max) {
+            stalled.push_back(request);
+        }
+    }
+    for (const http::RequestId request : stalled) {
+        base::reached("gateway.forward_stalled");
+        passages_.erase(request);
+        server_.abort(request);
     }
 }
 

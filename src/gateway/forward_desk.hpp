@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/time.hpp"
 #include "gateway/forwarded_paths.hpp"
 #include "http/forwarder.hpp"
 #include "http/http.hpp"
@@ -28,6 +29,8 @@ inline constexpr std::uint64_t forwarded_file_bytes_max =
     std::uint64_t{512} * 1024 * 1024 + std::uint64_t{1024} * 1024;
 // Of an answer: with the server and not yet with the client. Above it the coordinator waits.
 inline constexpr std::size_t forward_window_bytes = 512 * 1024;
+// A client that takes nothing of its answer for so long while some waits gives its place up.
+inline constexpr base::Duration forward_stall_max = base::seconds(60);
 inline constexpr std::uint32_t retry_after_away_s = 5;
 
 class ForwardDesk {
@@ -51,6 +54,9 @@ public:
     void on_gone(http::RequestId request) { passages_.erase(request); }
     void on_written(http::RequestId request, std::uint64_t bytes);
 
+    // Once in a while: ends those whose client has stalled.
+    void look(base::Instant now);
+
     [[nodiscard]] std::size_t under_way() const { return passages_.size(); }
 
 private:
@@ -60,6 +66,9 @@ private:
         std::uint64_t consumed_bytes = 0;  // of the request's body
         std::uint64_t given_bytes = 0;     // of the answer's
         std::uint64_t written_bytes = 0;
+        std::uint64_t seen_bytes = 0;  // written at the last look that found some moved
+        base::Instant moved_at;        // then; meaningful while some wait for the client
+        bool stalls = false;           // they waited at the last look
         bool begun = false;
         bool paused = false;
     };

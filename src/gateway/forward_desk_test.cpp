@@ -169,6 +169,38 @@ TEST_F(ForwardDeskTest, ADownloadWaitsForAClientThatReadsNothing) {
     EXPECT_EQ(headers["content-range"], "bytes 0-9/10");
 }
 
+TEST_F(ForwardDeskTest, AClientThatTakesNothingMoreGivesItsPlaceUp) {
+    const auto pass = [this](base::Duration span) {
+        for (base::Duration waited; waited < span; waited = waited + base::seconds(1)) {
+            settle();
+            desk->look(loop.now());
+        }
+    };
+    const auto id = ask("GET", "/v1/files/file-1/content");
+    Told& told = *forwarder.told.at(0);
+    told.handler.on_head(200, {});
+    // A coordinator that takes its time is not the client's fault.
+    told.handler.on_body("first");
+    pass(forward_stall_max * 2);
+    for (int i = 0; i < 3; ++i) {
+        server.set_reading(id, false);
+        told.handler.on_body("more");
+        pass(forward_stall_max - base::seconds(5));
+        server.set_reading(id, true);
+        pass(base::seconds(2));
+    }
+    EXPECT_EQ(desk->under_way(), 1U);
+    server.set_reading(id, false);
+    while (!told.paused)
+        told.handler.on_body(std::string(100'000, 'd'));
+    pass(forward_stall_max + base::seconds(5));
+    EXPECT_EQ(desk->under_way(), 0U);
+    EXPECT_TRUE(told.hung_up);
+    server.set_reading(id, true);
+    settle();
+    EXPECT_EQ(complete, false);
+}
+
 TEST_F(ForwardDeskTest, ACoordinatorThatIsAwayIsSaidSo) {
     ask("GET", "/v1/batches");
     forwarder.told.at(0)->handler.on_end(base::fail(base::ErrorKind::unavailable, "refused"));

@@ -134,6 +134,7 @@ void Gateway::tell_demand() {
 void Gateway::tick() {
     timer_ = parts_.loop.after(tick_period, [this] { tick(); });
     feed(Tick{});
+    forwards_.look(parts_.loop.now());
     if (batches_)
         batches_->look();
 }
