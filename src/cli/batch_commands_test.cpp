@@ -110,6 +110,12 @@ TEST_F(BatchCommands, a_file_without_an_endpoint_is_refused_before_it_is_sent) {
               ExitCode::not_found);
 }
 
+// One whose thread has not begun when it ends hung here for ever.
+TEST_F(BatchCommands, a_gateway_that_nobody_asks_ends) {
+    for (int i = 0; i < 100; ++i)
+        FakeGateway unasked([](http::Server&, const http::Request&) {});
+}
+
 TEST_F(BatchCommands, a_watch_rides_over_a_coordinator_that_is_away) {
     course = {batch_json("in_progress", 2, 0), "", batch_json("completed", 9, 0)};
     EXPECT_EQ(batch_watch(connection, "batch_1", {out, err}), ExitCode::ok) << err.str();

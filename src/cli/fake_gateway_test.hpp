@@ -46,7 +46,8 @@ public:
     }
 
     ~FakeGateway() {
-        loop_.stop();
+        // Behind the beginning of run(), which forgets a stop() that came before it.
+        loop_.post([this] { loop_.stop(); });
         thread_.join();
     }
 
