@@ -16,6 +16,9 @@ namespace idlewatt::cli {
 
 namespace {
 
+// Of what a coordinator says to a file; the rest is not read.
+constexpr std::size_t upload_refusal_bytes_max = 64 * 1024;
+
 // Letters that a model's name may have in paths, on command lines and in requests.
 std::string fit_name(std::string_view text) {
     std::string name;
@@ -103,7 +106,8 @@ Sent send_rest(base::AsioLoop& loop, const Connection& connection, const core::M
         sent.response.headers = headers;
     };
     handler.on_body = [&](std::string_view bytes) {
-        sent.response.body.append(bytes.substr(0, 64 * 1024));
+        const std::size_t room = upload_refusal_bytes_max - sent.response.body.size();
+        sent.response.body.append(bytes.substr(0, room));
     };
     handler.on_sent = [&](std::uint64_t bytes) { progress.update(offset + bytes, loop.now()); };
     handler.on_end = [&](base::Result<void> end) {
