@@ -114,6 +114,7 @@ void CallBook::take(const CallPart& part) {
     core::ToolCall& call = calls_[part.index];
     if (!part.id.empty())
         call.id = part.id;
+    bytes_ += part.name.size() + part.arguments.size();
     call.name += part.name;
     call.arguments_json += part.arguments;
 }

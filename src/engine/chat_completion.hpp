@@ -64,11 +64,13 @@ class CallBook {
 public:
     void take(const CallPart& part);
     [[nodiscard]] bool empty() const { return calls_.empty(); }
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
     // Every whole call; one that was cut off is left out.
     [[nodiscard]] std::vector<core::ToolCall> whole() const;
 
 private:
     std::vector<core::ToolCall> calls_;
+    std::size_t bytes_ = 0;
 };
 
 }  // namespace idlewatt::engine

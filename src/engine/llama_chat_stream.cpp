@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "engine/completion.hpp"
-#include "engine/logprobs.hpp"
 
 namespace idlewatt::engine {
 
@@ -14,15 +13,6 @@ namespace {
 
 // One message between car and gateway holds a piece of a quarter of a megabyte.
 constexpr std::size_t reasoning_piece_bytes = 64 * 1024;
-
-// The longest beginning of at most so many bytes that ends between two characters.
-std::size_t whole_characters(std::string_view text, std::size_t bytes) {
-    if (text.size() <= bytes)
-        return text.size();
-    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U)
-        --bytes;
-    return bytes;
-}
 
 }  // namespace
 
@@ -86,13 +76,18 @@ void LlamaChatStream::take_event(const ChatEvent& event) {
     evaluated_ = std::max(evaluated_, event.tokens_evaluated);
     cached_ = std::max(cached_, event.cached_tokens);
     if (request_.top_logprobs && !event.logprobs_json.empty()) {
-        append_logprobs(held_logprobs_, Json::parse(event.logprobs_json, nullptr, false),
-                        *request_.top_logprobs);
+        held_logprobs_.append(event.logprobs_json, *request_.top_logprobs);
+        if (held_logprobs_.bytes() > logprobs_held_bytes_max)
+            return reject_held("logprobs");
     }
     take_reasoning(event.reasoning);
+    if (reasoning_.size() > held_reasoning_bytes_max)
+        return reject_held("thoughts");
     take_text(event.text);
     for (const CallPart& part : event.calls)
         calls_.take(part);
+    if (calls_.bytes() > piece_text_bytes_max)
+        return reject_held("calls");
     if (event.reason)
         reason_ = event.reason;
     // The last event but one has the reason, the last one the number of tokens.
@@ -140,8 +135,7 @@ bool LlamaChatStream::release_calls() {
 void LlamaChatStream::say(core::Piece piece) {
     piece.token_count = counted_ - std::min(told_, counted_);
     told_ = std::max(told_, counted_);
-    piece.logprobs_json = logprobs_json(std::exchange(held_logprobs_, {}));
-    enqueue({std::move(piece), {}});
+    enqueue_with(held_logprobs_, {std::move(piece), {}}, Rest::before);
 }
 
 void LlamaChatStream::end() {

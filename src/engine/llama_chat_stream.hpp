@@ -13,7 +13,6 @@
 #include <string_view>
 
 #include "engine/chat_completion.hpp"
-#include "engine/engine_json.hpp"
 #include "engine/llama_stream.hpp"
 
 namespace idlewatt::engine {
@@ -43,7 +42,7 @@ private:
     ChatEvents events_;
     std::string reasoning_;
     CallBook calls_;
-    Json held_logprobs_;
+    HeldLogprobs held_logprobs_;
     std::uint32_t counted_ = 0;
     std::uint32_t thought_ = 0;  // of them, before the text began
     std::uint32_t told_ = 0;     // of them, in pieces

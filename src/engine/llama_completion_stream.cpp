@@ -9,7 +9,6 @@
 #include "core/id.hpp"
 #include "engine/contract_check.hpp"
 #include "engine/demanded_calls.hpp"
-#include "engine/logprobs.hpp"
 
 namespace idlewatt::engine {
 
@@ -101,11 +100,15 @@ void LlamaCompletionStream::take_event(const CompletionEvent& event) {
         counted_ = predicted;
         held_.ids.insert(held_.ids.end(), event.ids.begin(), event.ids.end());
     }
-    if (request_->top_logprobs && !event.logprobs_json.empty()) {
-        append_logprobs(held_logprobs_, Json::parse(event.logprobs_json, nullptr, false),
-                        *request_->top_logprobs);
+    // A call has none.
+    if (request_->top_logprobs && !request_->calls_demanded && !event.logprobs_json.empty()) {
+        held_logprobs_.append(event.logprobs_json, *request_->top_logprobs);
+        if (held_logprobs_.bytes() > logprobs_held_bytes_max)
+            return reject_held("logprobs");
     }
     if (!event.text.empty()) {
+        if (request_->held && whole_.text.size() + event.text.size() > piece_text_bytes_max)
+            return reject_held(request_->calls_demanded ? "calls" : "words in a form");
         held_.text = event.text;
         queue_held();
     }
@@ -138,15 +141,14 @@ void LlamaCompletionStream::queue_held() {
         whole_.token_count += piece.token_count;
         return;
     }
-    held_.logprobs_json = logprobs_json(std::exchange(held_logprobs_, {}));
     queued.delivery = std::exchange(held_, {});
-    enqueue(std::move(queued));
+    enqueue_with(held_logprobs_, std::move(queued), Rest::before);
 }
 
+// The text comes first and in one piece: whoever has it has the whole answer.
 void LlamaCompletionStream::release_whole() {
-    whole_.logprobs_json = logprobs_json(std::exchange(held_logprobs_, {}));
     if (!whole_.text.empty())
-        enqueue({std::exchange(whole_, {}), {}});
+        enqueue_with(held_logprobs_, {std::exchange(whole_, {}), {}}, Rest::behind);
 }
 
 // False: there is none, and that has ended the answer.

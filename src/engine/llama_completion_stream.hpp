@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "engine/completion.hpp"
-#include "engine/engine_json.hpp"
 #include "engine/llama_stream.hpp"
 
 namespace idlewatt::engine {
@@ -36,7 +35,7 @@ private:
     base::Result<Request> request_;
     CompletionEvents events_;
     core::Piece held_;  // tokens whose text the engine holds back
-    Json held_logprobs_;
+    HeldLogprobs held_logprobs_;
     core::Piece whole_;  // of an answer that is held back
     std::uint32_t counted_ = 0;
     std::uint32_t evaluated_ = 0;

@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "engine/llama_stream.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/completion.hpp"
@@ -21,6 +22,15 @@ bool is_clients_error(std::uint32_t status) {
 std::uint64_t next_tap = 0;
 
 }  // namespace
+
+std::size_t whole_characters(std::string_view text, std::size_t bytes) {
+    if (text.size() <= bytes)
+        return text.size();
+    std::size_t whole = bytes;
+    while (whole > 0 && (static_cast<unsigned char>(text[whole]) & 0xC0U) == 0x80U)
+        --whole;
+    return whole > 0 ? whole : bytes;
+}
 
 LlamaStream::LlamaStream(EngineLink link, Generation generation, StreamHandler handler,
                          std::function<void()> heard)
@@ -151,7 +161,44 @@ void LlamaStream::conclude() {
 // ── delivering ──────────────────────────────────────────────────────────────────────────────────
 
 void LlamaStream::enqueue(Queued queued) {
+    auto* piece = std::get_if<core::Piece>(&queued.delivery);
+    while (piece != nullptr && piece->text.size() > piece_text_bytes_max) {
+        core::Piece first = std::exchange(*piece, {});
+        const std::size_t bytes = whole_characters(first.text, piece_text_bytes_max);
+        piece->text = first.text.substr(bytes);
+        piece->tool_calls = std::exchange(first.tool_calls, {});
+        first.text.resize(bytes);
+        first.ids.clear();
+        queued.last_id.reset();
+        queue_.push_back({std::move(first), {}});
+    }
+    // What is more is counted with the answer's end.
+    if (piece != nullptr && piece->ids.empty())
+        piece->token_count = std::min(piece->token_count, piece_tokens_max);
     queue_.push_back(std::move(queued));
+}
+
+void LlamaStream::enqueue_with(HeldLogprobs& logprobs, Queued queued, Rest rest) {
+    std::vector<std::string> arrays = logprobs.take();
+    const auto enqueue_all = [&](auto from, auto to) {
+        for (; from != to; ++from) {
+            core::Piece piece;
+            piece.logprobs_json = std::move(*from);
+            enqueue({std::move(piece), {}});
+        }
+    };
+    if (arrays.empty())
+        return enqueue(std::move(queued));
+    auto& own = std::get<core::Piece>(queued.delivery).logprobs_json;
+    if (rest == Rest::before) {
+        own = std::move(arrays.back());
+        enqueue_all(arrays.begin(), arrays.end() - 1);
+        enqueue(std::move(queued));
+    } else {
+        own = std::move(arrays.front());
+        enqueue(std::move(queued));
+        enqueue_all(arrays.begin() + 1, arrays.end());
+    }
 }
 
 void LlamaStream::flush() {
@@ -254,6 +301,11 @@ void LlamaStream::reject(std::uint32_t status, std::string message) {
     end.kind = StreamEnd::Kind::rejected;
     end.rejected = {status, std::move(message)};
     end_with(std::move(end));
+}
+
+void LlamaStream::reject_held(const char* what) {
+    reject(400, std::string("the answer's ") + what +
+                    " are longer than can be kept until they are whole; ask for fewer tokens");
 }
 
 void LlamaStream::fail(const std::string& what) {

@@ -20,10 +20,22 @@
 #include "base/asio_loop.hpp"
 #include "engine/connection.hpp"
 #include "engine/engine.hpp"
+#include "engine/logprobs.hpp"
 #include "engine/request.hpp"
 #include "engine/tap.hpp"
 
 namespace idlewatt::engine {
+
+// Of a text in one piece, and so of what is said in one piece or not at all: calls, and the text of
+// a client's own grammar.
+inline constexpr std::size_t piece_text_bytes_max = 192 * 1024;
+static_assert(piece_text_bytes_max + logprobs_piece_bytes <= core::message_part_bytes_max);
+inline constexpr std::uint32_t piece_tokens_max = 65'536;
+// Thoughts come in several pieces.
+inline constexpr std::size_t held_reasoning_bytes_max = 2 * 1024 * 1024;
+
+// The longest beginning of at most so many bytes that ends between two characters.
+[[nodiscard]] std::size_t whole_characters(std::string_view text, std::size_t bytes);
 
 // The engine as a stream sees it.
 struct EngineLink {
@@ -76,7 +88,14 @@ protected:
     // A pause is over and all that had waited is delivered.
     virtual void resumed() {}
 
+    // Longer text is cut into several pieces.
     void enqueue(Queued queued);
+    // With the answer's probabilities up to here: what one piece cannot hold of them comes in
+    // pieces without text, before it or behind it.
+    enum class Rest { before, behind };
+    void enqueue_with(HeldLogprobs& logprobs, Queued queued, Rest rest);
+    // The client asks for more than one answer can hold back.
+    void reject_held(const char* what);
     void flush();
     void finish(const core::Finished& finished);
     void finish_at_limit();

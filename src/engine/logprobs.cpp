@@ -3,6 +3,9 @@
 #include "engine/logprobs.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "engine/engine_json.hpp"
 
 namespace idlewatt::engine {
 
@@ -22,9 +25,8 @@ Json entry(const Json& from) {
 
 }  // namespace
 
-void append_logprobs(Json& list, const Json& entries, std::uint32_t top) {
-    if (!list.is_array())
-        list = Json::array();
+void HeldLogprobs::append(std::string_view entries_json, std::uint32_t top) {
+    const Json entries = Json::parse(entries_json, nullptr, false);
     if (!entries.is_array())
         return;
     for (const Json& from : entries) {
@@ -33,12 +35,23 @@ void append_logprobs(Json& list, const Json& entries, std::uint32_t top) {
         const Json& all = member(from, "top_logprobs");
         for (std::size_t i = 0; all.is_array() && i < std::min<std::size_t>(all.size(), top); ++i)
             others.push_back(entry(all[i]));
-        list.push_back(std::move(made));
+        std::string text = dump(made);
+        if (text.size() + 2 > logprobs_piece_bytes)
+            text = dump(entry(Json::object()));  // no token is that long
+        bytes_ += text.size();
+        if (open_.empty() || open_.back().size() + text.size() + 2 > logprobs_piece_bytes) {
+            open_.push_back('[' + text);
+        } else {
+            open_.back() += ',' + text;
+        }
     }
 }
 
-std::string logprobs_json(const Json& list) {
-    return list.is_array() && !list.empty() ? dump(list) : std::string();
+std::vector<std::string> HeldLogprobs::take() {
+    for (std::string& array : open_)
+        array += ']';
+    bytes_ = 0;
+    return std::exchange(open_, {});
 }
 
 }  // namespace idlewatt::engine

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+// What is held back comes in pieces that a message can hold, or is refused: shown with the words of
+// an engine that says more than a real one would in a test.
+#include "engine/llama_stream.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "engine/engine_json.hpp"
+#include "engine/llama_server_fixture_test.hpp"
+
+namespace idlewatt::engine {
+namespace {
+
+// Answers requests with these bodies, one after the other.
+class ScriptedServer {
+public:
+    explicit ScriptedServer(std::vector<std::string> bodies) {
+        char folder[] = "/tmp/idlewatt-stream-XXXXXX";
+        folder_ = ::mkdtemp(folder);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path().copy(address.sun_path, sizeof address.sun_path - 1);
+        listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        EXPECT_EQ(::listen(listener_, 4), 0);
+        thread_ = std::thread([listener = listener_, bodies = std::move(bodies)] {
+            for (const std::string& body : bodies)
+                answer_next(listener, "HTTP/1.0 200 OK\r\n\r\n" + body);
+        });
+    }
+    ~ScriptedServer() {
+        ::shutdown(listener_, SHUT_RDWR);
+        thread_.join();
+        ::close(listener_);
+        std::filesystem::remove_all(folder_);
+    }
+    ScriptedServer(const ScriptedServer&) = delete;
+    ScriptedServer& operator=(const ScriptedServer&) = delete;
+
+    [[nodiscard]] std::string path() const { return folder_ + "/engine.sock"; }
+
+private:
+    static void answer_next(int listener, const std::string& answer) {
+        const int client = ::accept(listener, nullptr, nullptr);
+        if (client < 0)
+            return;  // the test is over
+        char request[16 * 1024];
+        (void)::recv(client, request, sizeof request, 0);
+        for (std::size_t sent = 0; sent < answer.size();) {
+            const auto more =
+                ::send(client, answer.data() + sent, answer.size() - sent, MSG_NOSIGNAL);
+            if (more <= 0)
+                break;  // the stream has ended it
+            sent += static_cast<std::size_t>(more);
+        }
+        ::close(client);
+    }
+
+    std::string folder_;
+    int listener_ = -1;
+    std::thread thread_;
+};
+
+// Until its end, and every piece fits a message.
+void answer_with(Answer& answer, std::vector<std::string> bodies, const std::string& request,
+                 core::Task task) {
+    const ScriptedServer server(std::move(bodies));
+    base::AsioLoop loop;
+    const auto stream = make_llama_stream({loop, server.path(), nullptr, {}, false},
+                                          {request, {}, "scripted", task}, answer.handler(), [] {});
+    stream->begin();
+    const base::Instant limit = loop.now() + base::seconds(30);
+    while (!answer.end && loop.now() < limit)
+        loop.run_for(base::milliseconds(5));
+    ASSERT_TRUE(answer.end);
+    for (const core::Piece& piece : answer.pieces) {
+        std::size_t bytes = piece.text.size() + piece.reasoning.size() + piece.logprobs_json.size();
+        for (const core::ToolCall& call : piece.tool_calls)
+            bytes += call.name.size() + call.arguments_json.size();
+        EXPECT_LE(bytes, core::message_part_bytes_max);
+    }
+}
+
+std::size_t logprobs_in(const Answer& answer) {
+    std::size_t entries = 0;
+    for (const core::Piece& piece : answer.pieces) {
+        if (piece.logprobs_json.empty())
+            continue;
+        const Json list = Json::parse(piece.logprobs_json, nullptr, false);
+        EXPECT_TRUE(list.is_array());
+        entries += list.size();
+    }
+    return entries;
+}
+
+std::string event(const Json& json) {
+    return "data: " + dump(json) + "\n\n";
+}
+
+// A token with five others beside it.
+Json logprob_entry() {
+    Json entry = {{"token", " token"}, {"logprob", -0.5}, {"bytes", {32, 116, 111, 107, 101, 110}}};
+    entry["top_logprobs"] = Json::array({entry, entry, entry, entry, entry});
+    return entry;
+}
+
+std::string completion_events(int tokens, const std::string& text) {
+    std::string all;
+    for (int i = 1; i <= tokens; ++i) {
+        all += event({{"content", text},
+                      {"tokens", {i}},
+                      {"stop", false},
+                      {"tokens_predicted", i},
+                      {"tokens_evaluated", 3},
+                      {"completion_probabilities", Json::array({logprob_entry()})}});
+    }
+    return all + event({{"content", ""},
+                        {"tokens", Json::array()},
+                        {"stop", true},
+                        {"stop_type", "eos"},
+                        {"tokens_predicted", tokens},
+                        {"tokens_evaluated", 3}});
+}
+
+Json chat_delta(const char* name, const Json& value) {
+    return {{"choices", Json::array({{{"index", 0}, {"delta", {{name, value}}}}})}};
+}
+std::string chat_end(int tokens) {
+    return event({{"choices",
+                   Json::array(
+                       {{{"index", 0}, {"delta", Json::object()}, {"finish_reason", "stop"}}})}}) +
+           event({{"choices", Json::array()},
+                  {"usage", {{"completion_tokens", tokens}, {"prompt_tokens", 3}}}});
+}
+
+const std::string grammar_request =
+    R"({"prompt":[1,2,3],"grammar":"root ::= [a-z ]+","logprobs":5,"max_tokens":1000000})";
+const std::string form_request =
+    R"({"messages":[],"response_format":{"type":"json_object"},"logprobs":true,"top_logprobs":5})";
+const std::string tools_request =
+    R"({"messages":[],"tools":[{"type":"function","function":{"name":"f"}}]})";
+
+TEST(LlamaStream, AHeldTextComesWholeAndItsManyProbabilitiesBehindIt) {
+    Answer answer;
+    answer_with(answer, {completion_events(1000, " token")}, grammar_request,
+                core::Task::completion);
+    ASSERT_EQ(answer.end->kind, StreamEnd::Kind::finished) << answer.end->failure;
+    EXPECT_EQ(answer.end->finished.generated_tokens, 1000U);
+    ASSERT_GT(answer.pieces.size(), 4U);
+    EXPECT_EQ(answer.pieces[0].text.size(), 6000U);
+    EXPECT_EQ(answer.pieces[0].token_count, 1000U);
+    EXPECT_EQ(answer.text.size(), 6000U);
+    EXPECT_EQ(logprobs_in(answer), 1000U);
+}
+
+TEST(LlamaStream, AHeldTextThatNoPieceHoldsIsTheClientsError) {
+    Answer answer;
+    answer_with(answer, {completion_events(300, std::string(1024, 'x'))}, grammar_request,
+                core::Task::completion);
+    EXPECT_EQ(answer.end->kind, StreamEnd::Kind::rejected) << answer.end->failure;
+    EXPECT_EQ(answer.end->rejected.http_status, 400U);
+    EXPECT_TRUE(answer.pieces.empty());
+}
+
+TEST(LlamaStream, ProbabilitiesOfThoughtsDoNotPileOntoTheText) {
+    std::string events;
+    for (int i = 0; i < 1000; ++i) {
+        Json thought = chat_delta("reasoning_content", std::string(100, 'h'));
+        thought["choices"][0]["logprobs"] = {{"content", Json::array({logprob_entry()})}};
+        events += event(thought);
+    }
+    events += event(chat_delta("content", std::string(300'000, 't')));
+    Answer answer;
+    answer_with(answer, {events + chat_end(1002)}, form_request, core::Task::chat);
+    ASSERT_EQ(answer.end->kind, StreamEnd::Kind::finished) << answer.end->failure;
+    EXPECT_EQ(answer.resume.reasoning.size(), 100'000U);
+    EXPECT_EQ(answer.text, std::string(300'000, 't'));
+    EXPECT_EQ(logprobs_in(answer), 1000U);
+}
+
+TEST(LlamaStream, ThoughtsWithoutEndAreTheClientsError) {
+    std::string events;
+    for (int i = 0; i < 3; ++i)
+        events += event(chat_delta("reasoning_content", std::string(1024 * 1024, 'h')));
+    Answer answer;
+    answer_with(answer, {events + chat_end(9)}, form_request, core::Task::chat);
+    EXPECT_EQ(answer.end->kind, StreamEnd::Kind::rejected) << answer.end->failure;
+    EXPECT_TRUE(answer.pieces.empty());
+}
+
+TEST(LlamaStream, ACallThatNoPieceHoldsIsTheClientsError) {
+    const auto calling = [](std::size_t bytes) {
+        const std::string arguments = dump({{"a", std::string(bytes, 'x')}});
+        return event(
+            chat_delta("tool_calls",
+                       Json::array({{{"index", 0},
+                                     {"id", "c"},
+                                     {"function", {{"name", "f"}, {"arguments", arguments}}}}})));
+    };
+    Answer fits;
+    answer_with(fits, {calling(150'000) + chat_end(9)}, tools_request, core::Task::chat);
+    EXPECT_EQ(fits.end->kind, StreamEnd::Kind::finished) << fits.end->failure;
+    EXPECT_EQ(fits.calls.size(), 1U);
+    Answer large;
+    answer_with(large, {calling(250'000) + chat_end(9)}, tools_request, core::Task::chat);
+    EXPECT_EQ(large.end->kind, StreamEnd::Kind::rejected) << large.end->failure;
+    EXPECT_TRUE(large.pieces.empty());
+}
+
+TEST(LlamaStream, DemandedArgumentsThatAreNoObjectAreTheClientsError) {
+    const std::string request =
+        R"({"messages":[],"tool_choice":"required","tools":[{"type":"function","function":)"
+        R"({"name":"f","parameters":{"enum":["text"]}}}]})";
+    const std::string prompt = R"({"prompt":"p"})";
+    Answer other;
+    answer_with(other, {prompt, completion_events(1, R"([{"name":"f","arguments":"text"}])")},
+                request, core::Task::chat);
+    EXPECT_EQ(other.end->kind, StreamEnd::Kind::rejected) << other.end->failure;
+    Answer none;
+    answer_with(none, {prompt, completion_events(1, "Hello.")}, request, core::Task::chat);
+    EXPECT_EQ(none.end->kind, StreamEnd::Kind::engine_failed);
+    Answer called;
+    answer_with(called, {prompt, completion_events(1, R"([{"name":"f","arguments":{"a":1}}])")},
+                request, core::Task::chat);
+    EXPECT_EQ(called.end->kind, StreamEnd::Kind::finished) << called.end->failure;
+    EXPECT_EQ(called.calls.size(), 1U);
+}
+
+}  // namespace
+}  // namespace idlewatt::engine
