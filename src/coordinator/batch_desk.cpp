@@ -47,7 +47,11 @@ BatchDesk::BatchDesk(const BatchDeskParts& parts, const std::string& cell,
                   written(batch, std::move(result));
               }),
       intake_(parts.loop, parts.bus, parts.store, cell,
-              [this](const BatchEvent& event) { feed(event); }),
+              [this](const BatchEvent& event) {
+                  // All batches would be called unknown; it is sent again.
+                  if (loaded_)
+                      feed(event);
+              }),
       hand_out_(
           parts.bus, parts.blobs,
           [this](std::vector<std::uint64_t> leases) { feed(LinesReturned{std::move(leases)}); }),
@@ -93,11 +97,16 @@ void BatchDesk::load_states(const std::vector<store::Batch>& batches) {
     struct Loading {
         std::vector<BatchResumed> read;
         std::size_t left;
+        bool failed = false;
     };
     auto loading = std::make_shared<Loading>(Loading{{}, batches.size() + 1});
     const auto step = [this, loading] {
         if (--loading->left > 0)
             return;
+        if (loading->failed) {
+            timer_ = loop_.after(batch_retry, [this] { load(); });
+            return;
+        }
         loaded_ = true;
         for (const BatchResumed& one : loading->read)
             feed(one);
@@ -108,11 +117,11 @@ void BatchDesk::load_states(const std::vector<store::Batch>& batches) {
                                               batch](const base::Result<store::BatchState>& state) {
                                if (state) {
                                    loading->read.push_back({batch, *state});
-                                   return step();
+                               } else {
+                                   loading->failed = true;
+                                   base::log_warning("coordinator", state.error().message);
                                }
-                               base::log_warning("coordinator", state.error().message);
-                               loop_.cancel(timer_);
-                               timer_ = loop_.after(batch_retry, [this] { load(); });
+                               step();
                            }));
     }
     step();

@@ -48,6 +48,11 @@ void BatchPartial::take_page(http::RequestId request,
         base::log_warning("coordinator", page.error().message);
         return door_.server().abort(request);  // the client sees that it is not whole
     }
+    if (download.begun && page->items.empty()) {
+        // There was more: the batch has ended meanwhile, and its lines went with it.
+        downloads_.erase(found);
+        return door_.server().abort(request);
+    }
     std::string text;
     for (const store::BatchItem& item : page->items) {
         download.after = item.line.line;

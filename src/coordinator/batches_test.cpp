@@ -299,6 +299,7 @@ TEST_F(BatchesTest, LargeAnswersComeInParts) {
 
 TEST_F(BatchesTest, APartBehindAnOldOneIsSentAgain) {
     wire::BatchItem item;
+    item.lease = 1;
     item.batch_id = "batch_x";
     wire::BatchResult part = result_of(item);
     part.parts = 2;
@@ -345,6 +346,56 @@ TEST_F(BatchesTest, ARestartLosesNothing) {
     ASSERT_TRUE(becomes(id, "completed"));
     EXPECT_EQ(lines_in(show(id)["output_file_id"]).size(), 3U);
     EXPECT_EQ(show(id)["usage"]["input_tokens"], 21);
+}
+
+TEST_F(BatchesTest, NothingIsSaidOfResultsBeforeTheBatchesAreRead) {
+    const std::vector<std::string> ids{batch(request_lines(2)), batch(request_lines(2))};
+    const auto items = work(4).items;
+    ASSERT_EQ(items.size(), 4U);
+    close();
+    database->latency = base::seconds(2);
+    open();
+    EXPECT_EQ(give(result_of(items[0])), std::nullopt);
+    loop.run_for(base::seconds(1));
+    database->failing = true;  // of the batches now, but not of the list of them
+    loop.run_for(base::seconds(10));
+    EXPECT_EQ(give(result_of(items[1])), std::nullopt);
+    database->failing = false;
+    database->latency = base::milliseconds(1);
+    loop.run_for(base::seconds(10));
+    for (const wire::BatchItem& item : items)
+        EXPECT_EQ(give(result_of(item)), BatchResultState::committed);
+    for (const std::string& id : ids) {
+        ASSERT_TRUE(becomes(id, "completed"));
+        EXPECT_EQ(lines_in(show(id)["output_file_id"]).size(), 2U);
+    }
+}
+
+TEST_F(BatchesTest, ADownloadThatTheEndOvertakesIsBrokenOff) {
+    const std::string id = batch(request_lines(400));
+    const auto give_large = [&](const std::vector<wire::BatchItem>& items) {
+        for (const wire::BatchItem& item : items) {
+            wire::BatchResult result = result_of(item);
+            result.body =
+                "{\"text\":\"" + std::string(3000, 'x') + "\",\"usage\":{\"prompt_tokens\":1}}";
+            EXPECT_EQ(give(result), BatchResultState::committed);
+        }
+    };
+    give_large(work(200).items);
+    give_large(work(150).items);
+    std::optional<bool> whole;
+    const auto request = server.send("GET", "/v1/batches/" + id + "/x-partial",
+                                     {{"authorization", "Bearer " + me}}, "",
+                                     {[](int, const http::Headers&) {}, [](std::string_view) {},
+                                      [&](bool complete) { whole = complete; }});
+    server.set_reading(request, false);
+    loop.run_for(base::seconds(1));
+    give_large(work(200).items);
+    ASSERT_TRUE(becomes(id, "completed"));
+    EXPECT_FALSE(whole);
+    server.set_reading(request, true);
+    loop.run_for(base::seconds(1));
+    EXPECT_EQ(whole, false);
 }
 
 TEST_F(BatchesTest, AStoreThatIsAwayLosesNothing) {
