@@ -40,17 +40,19 @@ std::string Credentials::account_jwt(const std::vector<store::Vehicle>& revoked,
     });
     if (kept.size() > revocations_max)
         kept.resize(revocations_max);
+    // Up to now, not to revoked_at: while the row was on its way into the store, the car may have
+    // been given another JWT. A revoked key gets none.
     identity::Revocations list;
     for (const store::Vehicle& vehicle : kept)
-        list[vehicle.public_key] = *vehicle.revoked_at;
+        list[vehicle.public_key] = std::max(now, *vehicle.revoked_at);
     return identity::mint_account_jwt(authority_.operator_key, account_public_key(),
                                       authority_.account_name, now, list);
 }
 
 // A car that this coordinator has not given a JWT may have one that never ends.
 bool revocation_matters(const store::Vehicle& vehicle, base::WallTime now) {
-    return vehicle.revoked_at &&
-           (vehicle.jwt_expires_at == base::WallTime{} || *vehicle.revoked_at + jwt_life_max > now);
+    return vehicle.revoked_at && (vehicle.jwt_expires_at == base::WallTime{} ||
+                                  *vehicle.revoked_at + jwt_life_max + revocation_slack > now);
 }
 
 identity::Permissions coordinator_permissions(const std::string& cell) {

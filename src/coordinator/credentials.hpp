@@ -18,6 +18,8 @@ namespace idlewatt::coordinator {
 inline constexpr base::Duration jwt_life_default = base::minutes(6 * 60);
 inline constexpr base::Duration jwt_life_min = base::minutes(1);
 inline constexpr base::Duration jwt_life_max = base::minutes(24 * 60);
+// A car may still have been given a JWT so long after its revocation was ordered.
+inline constexpr base::Duration revocation_slack = base::minutes(10);
 // A server's message of 1 MiB holds some 10,000 of them, at 94 bytes each.
 inline constexpr std::size_t revocations_max = 10'000;
 

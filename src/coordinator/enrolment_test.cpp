@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // How a car comes into the cell, stays in it, and is put out of it.
+#include <nlohmann/json.hpp>
+
 #include "base/encoding.hpp"
 #include "coordinator/admin_desk.hpp"
 #include "coordinator/coordinator_fixture_test.hpp"
@@ -116,6 +118,24 @@ TEST_F(EnrolmentTest, ARevokedCarIsToldToTheServersAndNeverRenewed) {
     EXPECT_FALSE(ask(*connection, test_subjects.renew(car.vehicle), ""));
     EXPECT_EQ(enrol(token(), user(1)).status, 401) << "its key is not let in again";
     EXPECT_EQ(call("GET", "/blobs/sha256/" + std::string(64, '0'), "", car.user_jwt).status, 401);
+}
+
+TEST_F(EnrolmentTest, AJwtGivenWhileTheRevocationIsStoredIsRevokedToo) {
+    const auto car = enrolled("kiwi", 1);
+    auto connection = hub.connect("kiwi", "kiwi/1");
+    database->latency = base::seconds(20);
+    server.send("POST", "/api/v1/vehicles/kiwi/revoke",
+                {{"authorization", "Bearer " + operator_secret}}, "",
+                {[](int, const http::Headers&) {}, [](std::string_view) {}, [](bool) {}});
+    loop.run_for(base::seconds(10));
+    const auto answer = ask(*connection, test_subjects.renew(car.vehicle), "");
+    ASSERT_TRUE(answer);
+    const auto renewed =
+        nlohmann::json::parse(claims_of(wire::decode_renewal(*answer).value().user_jwt));
+    ASSERT_TRUE(run_until([&] { return !pushed.empty(); }));
+    const auto told = nlohmann::json::parse(claims_of(pushed.back()));
+    EXPECT_GE(told["nats"]["revocations"][user(1).public_key()].get<std::int64_t>(),
+              renewed["iat"].get<std::int64_t>());
 }
 
 TEST_F(EnrolmentTest, TheServersAreToldAgainAfterARestartAndAReconnect) {
