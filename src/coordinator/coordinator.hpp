@@ -84,7 +84,7 @@ private:
     [[nodiscard]] std::vector<store::Vehicle> revoked() const override;
     void look_again() override { feed(CarUnknown{}); }
     void put(store::Vehicle vehicle, std::function<void(base::Result<void>)> done) override;
-    void stored(const store::Vehicle& vehicle) override { feed(VehicleStored{vehicle, {}}); }
+    void stored(const store::Vehicle& vehicle) override { feed(VehicleStored{vehicle, {}, false}); }
 
     void on_renewal(const bus::Message& message);
 

@@ -101,7 +101,8 @@ void CoordinatorCore::on(const VehicleStored& stored, base::Instant, Effects& ef
     } else {
         effects.emplace_back(Log{base::LogLevel::error, stored.done.error().message});
     }
-    effects.emplace_back(Enrolled{stored.vehicle.id, stored.done});
+    if (stored.was_asked)
+        effects.emplace_back(Enrolled{stored.vehicle.id, stored.done});
 }
 
 // ── receipts ────────────────────────────────────────────────────────────────────────────────────

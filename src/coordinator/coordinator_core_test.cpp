@@ -155,6 +155,14 @@ TEST_F(CoordinatorCoreTest, EnrollingEndsInTheStore) {
     EXPECT_EQ(core.vehicles().size(), 1U);
 }
 
+TEST_F(CoordinatorCoreTest, WhatSomebodyElseStoredEndsNoOrder) {
+    start_with({});
+    feed(EnrolAsked{with_key("K")});
+    EXPECT_FALSE(find<Enrolled>(feed(VehicleStored{with_key("L"), {}, false})));
+    EXPECT_EQ(core.vehicles().size(), 1U);
+    EXPECT_TRUE(find<Enrolled>(feed(VehicleStored{with_key("K"), {}})));
+}
+
 TEST_F(CoordinatorCoreTest, TheQueueIsBounded) {
     start_with({});
     std::uint64_t next = 1;

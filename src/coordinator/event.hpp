@@ -43,6 +43,7 @@ struct EnrolAsked {
 struct VehicleStored {
     store::Vehicle vehicle;
     base::Result<void> done;
+    bool was_asked = true;  // by EnrolAsked; else nobody waits for it
 };
 struct BatchArrived {
     BatchId batch;
