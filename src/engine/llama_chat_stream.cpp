@@ -23,31 +23,30 @@ LlamaChatStream::LlamaChatStream(EngineLink link, Generation generation, Request
 
 void LlamaChatStream::start() {
     const core::ResumePoint& resume = generation().resume;
-    if (request_.tokens_max && *request_.tokens_max <= resume.tokens)
-        return finish_at_limit();
+    if (at_limit(request_))
+        return count_prompt([this] { finish_at_limit(); });
     if (resume.empty())
         return stream("/v1/chat/completions", chat_body(request_, {}));
     ask_said([this, &resume](std::string text) {
         said_ = {std::move(text), resume.reasoning, resume.tokens};
-        count_prompt();
+        count_prompt([this] { stream("/v1/chat/completions", chat_body(request_, said_)); });
     });
 }
 
 // The prompt's own tokens are counted apart from those of the resumed part.
-void LlamaChatStream::count_prompt() {
-    const auto go = [this] { stream("/v1/chat/completions", chat_body(request_, said_)); };
+void LlamaChatStream::count_prompt(std::function<void()> then) {
     if (request_.images)
-        return go();  // its tokens are not only text
-    ask("/apply-template", request_.template_json, [this, go](const std::string& body) {
+        return then();  // its tokens are not only text
+    ask("/apply-template", request_.template_json, [this, then](const std::string& body) {
         const auto prompt = templated_prompt(body);
         if (!prompt)
             return fail(prompt.error().message);
-        ask("/tokenize", tokenize_body(*prompt, true), [this, go](const std::string& tokens) {
+        ask("/tokenize", tokenize_body(*prompt, true), [this, then](const std::string& tokens) {
             const auto ids = tokenized(tokens);
             if (!ids)
                 return fail(ids.error().message);
             prompt_tokens_ = static_cast<std::uint32_t>(ids->size());
-            go();
+            then();
         });
     });
 }
@@ -148,6 +147,9 @@ void LlamaChatStream::end() {
     finished.reason = *reason_;
     finished.generated_tokens = counted_;
     finished.prompt_tokens = said_.tokens == 0 ? evaluated_ : prompt_tokens_;
+    // Pictures are counted by the engine alone, together with what was said.
+    if (said_.tokens != 0 && request_.images)
+        finished.prompt_tokens = evaluated_ - std::min(said_.tokens, evaluated_);
     finished.cached_tokens = std::min(cached_, finished.prompt_tokens);
     finish(finished);
 }

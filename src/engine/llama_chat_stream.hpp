@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -28,7 +29,7 @@ private:
     void conclude() override;
     void refuse(std::uint32_t status, const std::string& message) override;
 
-    void count_prompt();
+    void count_prompt(std::function<void()> then);
     void take_event(const ChatEvent& event);
     void take_text(std::string_view text);
     void take_reasoning(std::string_view reasoning);

@@ -23,8 +23,6 @@ LlamaCompletionStream::LlamaCompletionStream(EngineLink link, Generation generat
 void LlamaCompletionStream::start() {
     if (!request_)
         return reject(400, request_.error().message);
-    if (request_->tokens_max && *request_->tokens_max <= generation().resume.tokens)
-        return finish_at_limit();
     if (request_->task == core::Task::chat) {
         return ask("/apply-template", request_->template_json, [this](const std::string& body) {
             const auto prompt = templated_prompt(body);
@@ -41,7 +39,7 @@ void LlamaCompletionStream::start() {
 
 // The prompt's own tokens are counted apart from those of the resumed part.
 void LlamaCompletionStream::count_prompt(const std::string& prompt) {
-    if (generation().resume.empty())
+    if (generation().resume.empty() && !at_limit(*request_))
         return complete(prompt);
     ask("/tokenize", tokenize_body(prompt, true), [this](const std::string& body) {
         auto ids = tokenized(body);
@@ -53,6 +51,8 @@ void LlamaCompletionStream::count_prompt(const std::string& prompt) {
 }
 
 void LlamaCompletionStream::complete(const Input& prompt) {
+    if (at_limit(*request_))
+        return finish_at_limit();
     // Calls that are demanded stand behind whatever was said.
     if (request_->held && !request_->calls_demanded && !generation().resume.empty())
         return end_held();

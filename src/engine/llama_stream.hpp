@@ -98,6 +98,11 @@ protected:
     void reject_held(const char* what);
     void flush();
     void finish(const core::Finished& finished);
+    // Nothing is left to say: the client has as many tokens as it asked for.
+    [[nodiscard]] bool at_limit(const Request& request) const {
+        return request.tokens_max && *request.tokens_max <= generation_.resume.tokens;
+    }
+    // With prompt_tokens_, so not before they are counted.
     void finish_at_limit();
     void reject(std::uint32_t status, std::string message);
     // An answer of the engine that is no success.

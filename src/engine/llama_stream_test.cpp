@@ -75,11 +75,12 @@ private:
 
 // Until its end, and every piece fits a message.
 void answer_with(Answer& answer, std::vector<std::string> bodies, const std::string& request,
-                 core::Task task) {
+                 core::Task task, core::ResumePoint resume = {}) {
     const ScriptedServer server(std::move(bodies));
     base::AsioLoop loop;
-    const auto stream = make_llama_stream({loop, server.path(), nullptr, {}, false},
-                                          {request, {}, "scripted", task}, answer.handler(), [] {});
+    const auto stream =
+        make_llama_stream({loop, server.path(), nullptr, {}, false},
+                          {request, std::move(resume), "scripted", task}, answer.handler(), [] {});
     stream->begin();
     const base::Instant limit = loop.now() + base::seconds(30);
     while (!answer.end && loop.now() < limit)
@@ -236,6 +237,43 @@ TEST(LlamaStream, DemandedArgumentsThatAreNoObjectAreTheClientsError) {
                 request, core::Task::chat);
     EXPECT_EQ(called.end->kind, StreamEnd::Kind::finished) << called.end->failure;
     EXPECT_EQ(called.calls.size(), 1U);
+}
+
+core::ResumePoint said_before() {
+    core::ResumePoint resume;
+    resume.append({}, "five tokens of an answer", 5);
+    return resume;
+}
+
+TEST(LlamaStream, AnAnswerAtItsLimitStillKnowsItsPrompt) {
+    const std::vector<std::string> counting = {R"({"prompt":"p"})", R"({"tokens":[1,2,3,4]})"};
+    const std::string plain = R"({"messages":[],"max_tokens":5})";
+    const std::string own_syntax =
+        R"({"messages":[],"max_tokens":5,"response_format":{"type":"json_object"}})";
+    for (const std::string& request : {plain, own_syntax}) {
+        Answer answer;
+        answer_with(answer, counting, request, core::Task::chat, said_before());
+        ASSERT_EQ(answer.end->kind, StreamEnd::Kind::finished) << answer.end->failure;
+        EXPECT_EQ(answer.end->finished.reason, core::FinishReason::length);
+        EXPECT_EQ(answer.end->finished.prompt_tokens, 4U) << request;
+    }
+    Answer ids;
+    answer_with(ids, {}, R"({"prompt":[1,2,3],"max_tokens":5})", core::Task::completion,
+                said_before());
+    EXPECT_EQ(ids.end->finished.prompt_tokens, 3U);
+}
+
+TEST(LlamaStream, AResumedAnswerToPicturesKnowsItsPrompt) {
+    Json end = chat_delta("content", ".");
+    end["choices"][0]["finish_reason"] = "stop";
+    const Json usage = {{"choices", Json::array()},
+                        {"usage", {{"completion_tokens", 1}, {"prompt_tokens", 300}}}};
+    Answer answer;
+    answer_with(answer, {event(end) + event(usage)},
+                R"({"messages":[{"role":"user","content":[{"type":"image_url"}]}]})",
+                core::Task::chat, said_before());
+    ASSERT_EQ(answer.end->kind, StreamEnd::Kind::finished) << answer.end->failure;
+    EXPECT_EQ(answer.end->finished.prompt_tokens, 295U);
 }
 
 }  // namespace
