@@ -75,7 +75,6 @@ struct WholeChoice {
     std::vector<core::ToolCall> tool_calls;
     std::vector<std::string> logprobs_json;  // of the pieces, in order
     core::FinishReason reason = core::FinishReason::stop;
-    std::uint64_t echo_characters = 0;  // at the beginning of text
 
     void append(const core::Piece& piece);
     [[nodiscard]] std::size_t bytes() const;

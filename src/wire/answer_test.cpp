@@ -247,13 +247,14 @@ TEST(WholeAnswer, ChatsHaveAllRequiredKeys) {
 TEST(WholeAnswer, CompletionsToo) {
     AnswerHead head = head_of(core::Task::completion);
     head.top_logprobs = 0;
-    std::vector<WholeChoice> choices{echoed_choice("é: "), {}};
+    std::vector<WholeChoice> choices{{}, {}, echoed_choice("é: ")};
     choices[0].append(piece_of("aé", two_tokens));
     const json answer = json::parse(whole_answer(head, choices, {1, 2, 0}));
     EXPECT_EQ(answer["object"], "text_completion");
-    EXPECT_EQ(answer["choices"][0], json::parse(R"({"text":"é: aé","index":0,"logprobs":{
+    EXPECT_EQ(answer["choices"][0], json::parse(R"({"text":"aé","index":0,"logprobs":{
         "tokens":["a","é"],"token_logprobs":[-0.25,-9999.0],"top_logprobs":null,
-        "text_offset":[3,4]},"finish_reason":"stop"})"));
+        "text_offset":[0,1]},"finish_reason":"stop"})"));
+    EXPECT_EQ(answer["choices"][2]["text"], "é: ");
     EXPECT_EQ(answer["choices"][1],
               json::parse(R"({"text":"","index":1,"logprobs":null,"finish_reason":"stop"})"));
 }

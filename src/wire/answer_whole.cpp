@@ -54,8 +54,7 @@ void append_completion_choice(std::string& out, const AnswerHead& head, const Wh
     append_json_string(out, choice.text);
     out += R"(,"logprobs":)";
     if (head.top_logprobs) {
-        append_completion_logprobs(out, choice.logprobs_json, *head.top_logprobs,
-                                   choice.echo_characters);
+        append_completion_logprobs(out, choice.logprobs_json, *head.top_logprobs, 0);
     } else {
         out += "null";
     }
@@ -150,7 +149,6 @@ std::size_t WholeChoice::bytes() const {
 WholeChoice echoed_choice(std::string_view echo) {
     WholeChoice choice;
     choice.text = echo;
-    choice.echo_characters = characters(echo);
     return choice;
 }
 
