@@ -27,7 +27,7 @@ std::vector<T> only(const BatchEffects& effects) {
 class BatchCoreTest : public testing::Test {
 protected:
     static Room room_of(std::uint64_t free, std::size_t served = 0, bool waits = false) {
-        return {true, free + served, free, served, waits};
+        return {true, free, served, waits};
     }
     static http::Response answer(int status, const std::string& body = "{}") {
         return {status, {{"x-request-id", "req_1"}}, body};
@@ -303,7 +303,7 @@ public:
         now_ = now_ + base::milliseconds(static_cast<std::int64_t>(prng_.below(3'000)));
         const std::uint64_t what = prng_.below(10);
         if (what < 3) {
-            const Room room{true, 8, prng_.below(6), prng_.below(4), prng_.chance(0.2)};
+            const Room room{true, prng_.below(6), prng_.below(4), prng_.chance(0.2)};
             feed(RoomSeen{room});
         } else if (what == 3 && asked_) {
             asked_ = false;

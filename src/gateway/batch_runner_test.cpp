@@ -79,7 +79,7 @@ protected:
     std::unique_ptr<BatchRunner> runner() {
         BatchRunner::Mind mind;
         mind.room = [this] {
-            return Room{true, slots, slots - std::min<std::size_t>(slots, open), 0, false};
+            return Room{true, slots - std::min<std::size_t>(slots, open), 0, false};
         };
         mind.start = [this](const BatchAsked& line) {
             ++open;

@@ -102,7 +102,6 @@ Room GatewayCore::room() const {
     room.connected = connected_;
     for (const std::string& model : fleet_.models()) {
         const scheduler::Slots slots = fleet_.slots(model, {});
-        room.slots_total += slots.total;
         room.slots_free += slots.total - std::min(slots.busy, slots.total);
     }
     room.clients_wait = !waiting_.empty() && !is_batch(waiting_.begin()->first);

@@ -47,7 +47,8 @@ inline constexpr base::Duration waiting_time_max = base::seconds(30);
 inline constexpr base::Duration migration_time_max = base::seconds(20);
 inline constexpr std::size_t answers_max = 4096;
 inline constexpr std::size_t request_bytes_held_max = std::size_t{512} * 1024 * 1024;
-// Of one answer that is not streamed: texts, or vectors.
+// Of one exchange that is not streamed, all its answers together: texts, or vectors. Its works may
+// come to wire::works_bytes_max besides.
 inline constexpr std::size_t whole_answer_bytes_max = std::size_t{64} * 1024 * 1024;
 
 // A car that says nothing for this long while an attempt is open is taken for hung.
@@ -88,7 +89,6 @@ inline constexpr base::Duration batch_yields_every = base::seconds(1);
 // What cars could take on besides what they have.
 struct Room {
     bool connected = false;
-    std::uint64_t slots_total = 0;
     std::uint64_t slots_free = 0;
     std::size_t clients_served = 0;  // answers of clients that a car works on
     bool clients_wait = false;       // some have no car yet

@@ -94,7 +94,7 @@ void GatewayCore::give_held(Exchange& exchange, Answer& answer, Now now, Effects
     }
 }
 
-// False: more than may be kept for one answer, or for all; the exchange has failed.
+// False: more than may be kept for one exchange, or for all; the exchange has failed.
 bool GatewayCore::hold_bytes(Exchange& exchange, std::size_t bytes, Now now, Effects& effects) {
     exchange.bytes_held += bytes;
     request_bytes_held_ += bytes;
