@@ -90,7 +90,8 @@ private:
         return index_.pinned(sha256) || finishing_ > 0;
     }
     void drop(std::shared_ptr<DraftFile> file, const std::string& name);
-    void make_room(const std::vector<std::string>& victims);
+    void make_room(std::vector<std::string> victims);
+    void finished();
     [[nodiscard]] std::string path(std::string_view sha256) const {
         return folder_ + "/" + std::string(sha256);
     }
@@ -105,7 +106,8 @@ private:
     BlobIndex index_;
     std::size_t unwritten_bytes_ = 0;
     std::uint64_t drafts_made_ = 0;
-    std::size_t finishing_ = 0;  // drafts: any of them may become the blob that is erased
+    std::size_t finishing_ = 0;         // drafts: any of them may become the blob that is erased
+    std::vector<std::string> victims_;  // that wait for the drafts
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::weak_ptr<bool> alive_mark_ = alive_;
     PartWriter writer_;
@@ -232,7 +234,12 @@ void FolderBlobs::put(std::string_view sha256, std::uint64_t bytes_total, std::u
         });
 }
 
-void FolderBlobs::make_room(const std::vector<std::string>& victims) {
+// A draft that is being finished may become the same blob: then it would be erased behind it.
+void FolderBlobs::make_room(std::vector<std::string> victims) {
+    if (finishing_ > 0) {
+        victims_.insert(victims_.end(), victims.begin(), victims.end());
+        return;
+    }
     for (const std::string& victim : victims) {
         base::log_info("blobs", "dropping " + victim + " to make room");
         writing_.do_later([this, victim] {
@@ -359,14 +366,22 @@ void FolderBlobs::finish(const std::shared_ptr<DraftFile>& file, const std::stri
     ++finishing_;
     writing_.do_later([this, file, name, done = std::move(done)] {
         on_loop([this, name, done, blob = file->finish(folder_)] {
-            --finishing_;
             if (blob) {
                 index_.drop(name);
                 index_.found(blob->sha256, blob->bytes, true);
             }
+            finished();
             done(blob);
         });
     });
+}
+
+void FolderBlobs::finished() {
+    if (--finishing_ > 0)
+        return;
+    std::vector<std::string> victims = std::exchange(victims_, {});
+    std::erase_if(victims, [this](const std::string& victim) { return index_.has(victim); });
+    make_room(std::move(victims));
 }
 
 void FolderBlobs::drop(std::shared_ptr<DraftFile> file, const std::string& name) {

@@ -139,6 +139,32 @@ TEST_F(FolderBlobsTest, SurvivesKillsAtAnyPoint) {
 }
 
 // A file that may not grow stands for a disk that has no room.
+TEST_F(FolderBlobsTest, RoomIsNotMadeOfWhatADraftIsBecoming) {
+    auto blobs = open();
+    for (std::size_t at = 0; at < blob_bytes; at += part_bytes)
+        ASSERT_TRUE(put(*blobs, at, content.substr(at, part_bytes)));
+    ASSERT_TRUE(blobs->find(name));
+    auto draft = blobs->draft();
+    for (std::size_t at = 0; at < blob_bytes; at += part_bytes)
+        draft->append(content.substr(at, part_bytes), [](const auto&) {});
+    std::optional<Blob> made;
+    draft->finish([&](const base::Result<Blob>& blob) {
+        ASSERT_TRUE(blob);
+        made = *blob;
+    });
+    // Takes all the room that there is beside the draft.
+    blobs->put(sha256_of("other"), 9 * blob_bytes, 0, "x", [&](const auto& written) {
+        EXPECT_TRUE(written);
+        loop.stop();
+    });
+    EXPECT_FALSE(blobs->find(name)) << "it makes room";
+    loop.run_for(base::seconds(30));
+    ASSERT_TRUE(made);
+    EXPECT_TRUE(blobs->find(name));
+    EXPECT_TRUE(std::filesystem::exists(made->path));
+    EXPECT_LE(blobs->bytes_used(), blobs->bytes_limit());
+}
+
 TEST_F(FolderBlobsTest, AFullDiskIsALimitAndKeepsWhatIsThere) {
     const auto blobs = open();
     ASSERT_TRUE(put(*blobs, 0, content.substr(0, part_bytes)));
