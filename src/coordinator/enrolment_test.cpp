@@ -163,6 +163,22 @@ TEST_F(EnrolmentTest, AServerThatDoesNotTakeTheListIsAskedAgain) {
     ASSERT_TRUE(run_until([&] { return coordinator->revocations_settled() && answers == 4; }));
 }
 
+TEST_F(EnrolmentTest, AnOrderBeforeTheAssignmentsAreReadCountsOn) {
+    const auto car = enrolled("kiwi", 1).vehicle;
+    close();
+    database->assignments[car] = {car, 7, ""};
+    database->latency = base::seconds(2);
+    open();
+    database->failing = true;  // of the assignments, not of the models before them
+    loop.run_for(base::seconds(2));
+    database->failing = false;
+    database->latency = base::milliseconds(1);
+    EXPECT_EQ(call("POST", "/api/v1/vehicles/kiwi/pause").status, 200);
+    EXPECT_EQ(database->assignments.at(car).version, 7U);
+    loop.run_for(base::seconds(10));
+    EXPECT_EQ(database->assignments.at(car).version, 8U);
+}
+
 TEST_F(EnrolmentTest, OrdersToOneCarDoNotUndoEachOther) {
     enrolled("kiwi", 1);
     database->latency = base::milliseconds(50);

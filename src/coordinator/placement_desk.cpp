@@ -61,6 +61,7 @@ void PlacementDesk::load() {
             if (!assignments)
                 return again(assignments.error());
             placer_.load(models, *assignments, loop_.now());
+            run_changes();
             if (on_loaded_)
                 on_loaded_();
         });
@@ -158,14 +159,15 @@ void PlacementDesk::remove_model(const std::string& name, Done done) {
     });
 }
 
-// Versions are counted up from what is stored, so a change is made only when the one before is.
+// Versions are counted up from what is stored, so a change is made only when that has been read,
+// and the one before is stored.
 void PlacementDesk::change(Make make) {
     changes_.push_back(std::move(make));
     run_changes();
 }
 
 void PlacementDesk::run_changes() {
-    while (!writing_ && !changes_.empty()) {
+    while (placer_.loaded() && !writing_ && !changes_.empty()) {
         const Placer::Changes changes = changes_.front()();
         if (changes.empty()) {
             changes_.pop_front();
