@@ -69,6 +69,8 @@ void FileDesk::adopt(const store::File& file, blobs::Pin pin) {
 
 void FileDesk::tick() {
     timer_ = loop_.after(file_expiry_period, [this] { tick(); });
+    for (const auto& [sha256, tries] : std::exchange(unerased_, {}))
+        erase_blob(sha256, tries);
     for (const store::File& file : book_.expired(loop_.wall_now())) {
         if (in_use_ && in_use_(file.id))
             continue;
@@ -187,10 +189,22 @@ void FileDesk::erase(const store::File& file, std::function<void(base::Result<vo
             return done(erased);
         book_.erase(file.id);
         pins_.erase(file.id);
-        // Others may hold the same bytes, a model even: then they stay.
-        if (!book_.has_blob(file.sha256))
-            blobs_.erase(file.sha256, [](const auto&) {});
+        erase_blob(file.sha256, blob_erase_tries);
         done({});
+    });
+}
+
+// Others may hold the same bytes, a model even: then they stay. An upload that ends just then may
+// hold up any, so it is tried again.
+void FileDesk::erase_blob(const std::string& sha256, std::uint32_t tries) {
+    if (book_.has_blob(sha256))
+        return;
+    blobs_.erase(sha256, [this, alive = std::weak_ptr(alive_), sha256,
+                          tries](const base::Result<void>& erased) {
+        if (alive.expired())
+            return;
+        if (!erased && tries > 1 && unerased_.size() < unerased_blobs_max)
+            unerased_.emplace(sha256, tries - 1);
     });
 }
 

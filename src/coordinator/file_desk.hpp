@@ -34,6 +34,10 @@ inline constexpr std::string_view files_path = "/v1/files";
 inline constexpr std::size_t file_uploads_max = 16;
 // Files whose time is over are looked for so often.
 inline constexpr base::Duration file_expiry_period = base::seconds(30);
+// Bytes of deleted files that something holds up are tried so often, so many at a time; the folder
+// drops the rest when it needs room.
+inline constexpr std::uint32_t blob_erase_tries = 3;
+inline constexpr std::size_t unerased_blobs_max = 1000;
 
 class FileDesk {
 public:
@@ -83,6 +87,7 @@ private:
     void send(const http::Request& request, const store::File& file);
     void send_without_a_file(Id request, const blobs::Blob& blob);
     void erase(const store::File& file, std::function<void(base::Result<void>)> done);
+    void erase_blob(const std::string& sha256, std::uint32_t tries);
     void drop_upload(Id request);
 
     base::Loop& loop_;
@@ -94,6 +99,7 @@ private:
     std::map<Id, std::unique_ptr<FileUpload>> uploads_;
     std::vector<std::unique_ptr<FileUpload>> ended_uploads_;
     std::map<Id, Early> early_;
+    std::map<std::string, std::uint32_t> unerased_;  // blobs, and how often they are tried again
     std::function<bool(const std::string&)> in_use_;
     bool loaded_ = false;
     base::TimerId timer_{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // Files of clients over HTTP.
+#include <optional>
 #include <tuple>
 
 #include "coordinator/batch_fixture_test.hpp"
@@ -128,6 +129,16 @@ TEST_F(FilesTest, AClientThatGoesAwayLeavesNothing) {
     loop.run_for(base::seconds(2));
     EXPECT_TRUE(shelf->files.empty());
     EXPECT_EQ(blobs->bytes_used(), 0U);
+}
+
+TEST_F(FilesTest, BytesThatAreHeldUpGoLater) {
+    const std::string id = file("x", "user_data");
+    std::optional<blobs::Pin> pin(std::in_place, *blobs, identity::sha256_hex("x"));
+    EXPECT_EQ(mine("DELETE", "/v1/files/" + id).status, 200);
+    EXPECT_EQ(shelf->files.size(), 1U);
+    pin.reset();
+    loop.run_for(file_expiry_period + base::seconds(1));
+    EXPECT_TRUE(shelf->files.empty());
 }
 
 TEST_F(FilesTest, ClientsThatGoWhileTheirKeyIsLookedUpTakeNoPlace) {
