@@ -71,8 +71,6 @@ public:
     }
     void on_gone(http::RequestId request) { partial_.on_gone(request); }
 
-    [[nodiscard]] const BatchCore& core() const { return core_; }
-
 private:
     using Id = http::RequestId;
 

@@ -40,8 +40,6 @@ public:
     void commit(BatchQuestion question);
     void answer(BatchQuestion question, wire::BatchResultState state);
 
-    [[nodiscard]] std::size_t bytes_held() const { return bytes_; }
-
 private:
     using Source = std::tuple<core::GatewayId, std::string, std::uint32_t>;  // batch and line
     struct Staged {

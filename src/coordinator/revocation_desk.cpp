@@ -54,7 +54,6 @@ void RevocationDesk::push() {
                 return;
             pushing_ = false;
             if (status == bus::ReplyStatus::answered && accepted(answer.payload)) {
-                ++pushes_;
                 if (dirty_)
                     push();
                 else

@@ -35,7 +35,6 @@ public:
     // The connection is there (again).
     void connected();
 
-    [[nodiscard]] std::uint64_t pushes() const { return pushes_; }
     // The servers have the list as it is.
     [[nodiscard]] bool settled() const { return !dirty_ && !pushing_; }
 
@@ -49,7 +48,6 @@ private:
     std::vector<store::Vehicle> revoked_;
     bool dirty_ = false;
     bool pushing_ = false;
-    std::uint64_t pushes_ = 0;
     base::TimerId timer_{};
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
