@@ -315,6 +315,7 @@ void AdminDesk::refuse(Id id, const base::Error& error) {
         case base::ErrorKind::denied:
             return refuse(id, ApiErrorCode::invalid_enrolment_token, error.message);
         case base::ErrorKind::limit_exceeded:
+            return refuse(id, ApiErrorCode::insufficient_quota, error.message);
         case base::ErrorKind::unavailable:
         case base::ErrorKind::io:
             break;

@@ -55,6 +55,16 @@ TEST_F(KeysTest, AListLongerThanAPageOfTheStoreIsWhole) {
     EXPECT_EQ(keys->back().id.value, "key-110000");
 }
 
+TEST_F(KeysTest, TooManyKeysAreNotABrokenDatabase) {
+    for (std::size_t i = 0; i < core::keys_max; ++i) {
+        const core::KeyId id("key-" + std::to_string(i));
+        database->keys[id].id = id;
+    }
+    const auto answer = call("POST", "/api/v1/keys", wire::key_order_body({"one more"}));
+    EXPECT_EQ(answer.status, 429) << answer.body;
+    EXPECT_NE(answer.body.find("insufficient_quota"), std::string::npos) << answer.body;
+}
+
 TEST_F(KeysTest, OnlyOperatorsMayAndOnlyUntilTheyAreRevoked) {
     const auto customer = create({"c"});
     const auto analyst = create({"a", core::KeyRole::analyst});

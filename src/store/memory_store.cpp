@@ -363,7 +363,7 @@ private:
         base::Result<T> result =
             base::fail(base::ErrorKind::unavailable, "store in memory: told to fail");
         if (waiting_->count >= calls_max) {
-            result = base::fail(base::ErrorKind::limit_exceeded, "store: too many calls wait");
+            result = base::fail(base::ErrorKind::unavailable, "store: too many calls wait");
         } else if (!database_->failing) {
             if constexpr (std::is_void_v<decltype(work(*database_))>) {
                 work(*database_);

@@ -61,7 +61,7 @@ template <class T>
 void SociStore::refuse(Callback<T> done) {
     answer(std::move(done),
            base::Result<T>(base::fail(
-               base::ErrorKind::limit_exceeded,
+               base::ErrorKind::unavailable,
                "store: " + std::to_string(calls_max) + " calls wait already; try again later")));
 }
 
@@ -234,10 +234,10 @@ void SociStore::work() {
 template <class T, class Work>
 base::Result<T> SociStore::with_database(Work work) {
     if (!database_) {
-        const auto now = std::chrono::steady_clock::now();
-        if (now >= next_open_) {
-            next_open_ = now + reopen_period;
+        if (std::chrono::steady_clock::now() >= next_open_) {
             auto opened = open_again_();
+            // From its end: a try may take longer than the period.
+            next_open_ = std::chrono::steady_clock::now() + reopen_period;
             if (opened) {
                 database_ = std::move(*opened);
                 base::log_info("store", "the database is back");

@@ -9,8 +9,8 @@
 // belong to the loop given at opening; the database works on a thread of its own. Callbacks come in
 // the order of the calls that were taken.
 // Errors of every call: io when the database refuses (a full disk, damage), unavailable when its
-// server is away (the call may or may not have been carried out; a later one finds it again),
-// limit_exceeded when calls_max wait.
+// server is away (the call may or may not have been carried out; a later one finds it again), or
+// when calls_max wait.
 #pragma once
 
 #include <cstdint>
