@@ -52,18 +52,7 @@ void LlamaChatStream::count_prompt(std::function<void()> then) {
 }
 
 void LlamaChatStream::take(std::string_view body) {
-    events_.feed(body);
-    for (;;) {
-        auto next = events_.next();
-        if (!next)
-            return fail(next.error().message);
-        if (!*next)
-            break;
-        if (const auto* error = std::get_if<EngineError>(&**next))
-            return refuse(error->status, error->message);
-        take_event(std::get<ChatEvent>(**next));
-    }
-    flush();
+    take_events(events_, body, [this](const ChatEvent& event) { take_event(event); });
 }
 
 void LlamaChatStream::take_event(const ChatEvent& event) {

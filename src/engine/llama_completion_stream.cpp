@@ -70,18 +70,7 @@ void LlamaCompletionStream::end_held() {
 // ── the answer ──────────────────────────────────────────────────────────────────────────────────
 
 void LlamaCompletionStream::take(std::string_view body) {
-    events_.feed(body);
-    for (;;) {
-        auto next = events_.next();
-        if (!next)
-            return fail(next.error().message);
-        if (!*next)
-            break;
-        if (const auto* error = std::get_if<CompletionError>(&**next))
-            return refuse(error->status, error->message);
-        take_event(std::get<CompletionEvent>(**next));
-    }
-    flush();
+    take_events(events_, body, [this](const CompletionEvent& event) { take_event(event); });
 }
 
 void LlamaCompletionStream::take_event(const CompletionEvent& event) {

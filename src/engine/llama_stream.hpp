@@ -22,6 +22,7 @@
 #include "engine/engine.hpp"
 #include "engine/logprobs.hpp"
 #include "engine/request.hpp"
+#include "engine/server_events.hpp"
 #include "engine/tap.hpp"
 
 namespace idlewatt::engine {
@@ -83,6 +84,9 @@ protected:
     // The streamed answer: take() sees its body.
     void stream(const char* path, const std::string& body);
     virtual void take(std::string_view body);
+    // How an endpoint with events takes its body: each to take_event, an error to refuse().
+    template <class Events, class TakeEvent>
+    void take_events(Events& events, std::string_view body, TakeEvent take_event);
     // The body is complete, and no event of it was the last: an error if nothing else is done.
     virtual void conclude();
     // A pause is over and all that had waited is delivered.
@@ -141,6 +145,22 @@ private:
     bool paused_ = false;
     bool closed_ = false;
 };
+
+template <class Events, class TakeEvent>
+void LlamaStream::take_events(Events& events, std::string_view body, TakeEvent take_event) {
+    events.feed(body);
+    for (;;) {
+        auto next = events.next();
+        if (!next)
+            return fail(next.error().message);
+        if (!*next)
+            break;
+        if (const auto* error = std::get_if<EngineError>(&**next))
+            return refuse(error->status, error->message);
+        take_event(std::get<0>(**next));
+    }
+    flush();
+}
 
 // By the endpoint that can do it: plain answers by /completion, which names token ids; what has a
 // syntax of the model's own (calls, reasoning, pictures) by /v1/chat/completions; vectors by
