@@ -87,12 +87,24 @@ base::Result<std::string> write_user(const std::string& file, const KeyPair& acc
     return file;
 }
 
+// The key of these credentials, if they were made earlier. What somebody signed with it and has
+// not delivered yet would else be a stranger's.
+base::Result<KeyPair> user_of(const std::string& credentials_file) {
+    const auto earlier = read_file(credentials_file);
+    if (!earlier)
+        return KeyPair::generate(KeyKind::user);
+    return identity::key_of_credentials(*earlier);
+}
+
 }  // namespace
 
 base::Result<std::string> FleetKeys::gateway_credentials(const core::GatewayId& gateway,
                                                          const std::string& file_name) const {
-    return write_user(folder_ + "/" + file_name + ".creds", account_,
-                      KeyPair::generate(KeyKind::user), wire::bus_name(gateway),
+    const std::string path = folder_ + "/" + file_name + ".creds";
+    const auto user = user_of(path);
+    if (!user)
+        return tl::unexpected<base::Error>(user.error());
+    return write_user(path, account_, *user, wire::bus_name(gateway),
                       coordinator::gateway_permissions(cell_, gateway), now_,
                       identity::gateway_tag);
 }
@@ -111,20 +123,16 @@ base::Result<std::string> FleetKeys::system_credentials(const std::string& name)
 base::Result<EnrolledVehicle> FleetKeys::enrol(const core::VehicleId& vehicle) const {
     const wire::Subjects subjects{cell_};
     const std::string path = folder_ + "/" + vehicle.value + ".creds";
-    KeyPair user = KeyPair::generate(KeyKind::user);
-    if (const auto earlier = read_file(path)) {
-        auto key = identity::key_of_credentials(*earlier);
-        if (!key)
-            return tl::unexpected<base::Error>(key.error());
-        user = *key;
-    }
+    const auto user = user_of(path);
+    if (!user)
+        return tl::unexpected<base::Error>(user.error());
     auto file =
-        write_user(path, account_, user, vehicle.value,
+        write_user(path, account_, *user, vehicle.value,
                    {subjects.vehicle_may_publish(vehicle), subjects.vehicle_may_subscribe(vehicle)},
                    now_, identity::vehicle_tag);
     if (!file)
         return tl::unexpected<base::Error>(file.error());
-    return EnrolledVehicle{vehicle, user.public_key(), *file};
+    return EnrolledVehicle{vehicle, user->public_key(), *file};
 }
 
 }  // namespace idlewatt::cli

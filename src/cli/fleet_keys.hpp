@@ -37,7 +37,8 @@ public:
     // What the server needs to believe our users.
     void describe(bus::NatsServerOptions& options) const;
 
-    // Each speaks and hears what its role needs. The result is the path of the credentials file.
+    // Each speaks and hears what its role needs. The result is the path of the credentials file. A
+    // gateway keeps the key that it has in this folder: it signs with it.
     [[nodiscard]] base::Result<std::string> gateway_credentials(
         const core::GatewayId& gateway, const std::string& file_name = "gateway") const;
     [[nodiscard]] base::Result<std::string> coordinator_credentials() const;
