@@ -131,8 +131,10 @@ struct NatsLink::Worker {
 
     base::Result<void> connect_first() {
         const auto deadline = Clock::now() + to_chrono(options.connect_timeout);
+        base::Result<void> why;
         for (int denied = 0;;) {
-            const auto result = connect(left_until(deadline));
+            const base::Duration left = left_until(deadline);
+            const auto result = connect(left);
             if (result)
                 return {};
             if (result.error().kind == base::ErrorKind::bad_input)
@@ -140,9 +142,12 @@ struct NatsLink::Worker {
             if (result.error().kind == base::ErrorKind::denied && ++denied == denied_attempts) {
                 return result;
             }
+            // The last attempt's time may be too short to hear the reason once more.
+            if (why || left >= attempt_timeout)
+                why = result;
             const base::Duration pause = jittered(options.reconnect_delay);
             if (Clock::now() + to_chrono(pause) >= deadline || stops_within(pause))
-                return result;
+                return why;
         }
     }
 
