@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,14 @@ struct Answer {
     }
 };
 
+// An ended process that only waits for its parent to look.
+inline bool has_ended(int pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const std::size_t name_end = text.rfind(") ");
+    return name_end == std::string::npos || text[name_end + 2] == 'Z';
+}
+
 // Processes below this one (orphans come to us, see main): engines, guards, sandboxes.
 inline std::vector<int> processes_below() {
     std::vector<int> found;
@@ -73,8 +82,10 @@ inline std::vector<int> processes_below() {
     for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
         std::ifstream children(task.path() / "children");
         int pid = 0;
-        while (children >> pid)
-            found.push_back(pid);
+        while (children >> pid) {
+            if (!has_ended(pid))
+                found.push_back(pid);
+        }
     }
     return found;
 }
