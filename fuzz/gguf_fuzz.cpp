@@ -75,7 +75,10 @@ std::vector<std::string> seeds() {
     large.add("tokenizer.ggml.token_type", std::vector<std::int32_t>{1, 1, 6});
     large.add_tensor("token_embd.weight", 64, 32, engine::WeightType::f32);
     large.add_tensor("output.weight", 64, 32, engine::WeightType::q8_0);
-    return {large.bytes(), head("qwen2", 0).bytes()};
+    // A file that ends before its tensors do is refused.
+    const std::uint64_t data_bytes = engine::tensor_bytes(64, 32, engine::WeightType::f32) +
+                                     engine::tensor_bytes(64, 32, engine::WeightType::q8_0);
+    return {large.bytes() + std::string(data_bytes, '\0'), head("qwen2", 0).bytes()};
 }
 
 }  // namespace idlewatt::fuzz

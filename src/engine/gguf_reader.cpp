@@ -2,6 +2,9 @@
 // Copyright The Idlewatt Authors
 #include "engine/gguf_reader.hpp"
 
+#include <algorithm>
+#include <bit>
+#include <filesystem>
 #include <iterator>
 #include <optional>
 
@@ -16,6 +19,7 @@ constexpr std::uint32_t dimensions_max = 8;
 constexpr std::uint32_t version_min = 2;  // version 1 had 32-bit lengths
 constexpr std::uint32_t version_max = 3;
 constexpr std::uint32_t type_list = 9;
+constexpr std::uint32_t alignment_bytes_default = 32;
 
 // Of the scalar types 0..12; 0 for those that have no fixed size or do not exist.
 std::uint64_t bytes_of(std::uint32_t type) {
@@ -45,8 +49,41 @@ bool skip_value(GgufReader& reader, std::uint32_t type) {
     return bytes_of(element) != 0 && reader.good();
 }
 
-// The product of the dimensions; nothing: damaged.
-std::optional<std::uint64_t> read_tensor(GgufReader& reader) {
+// How many values of a type (ggml_type) stand together, in how many bytes.
+struct Block {
+    std::uint32_t type = 0;
+    std::uint32_t values = 0;
+    std::uint32_t bytes = 0;
+};
+constexpr Block blocks[] = {
+    {0, 1, 4},      {1, 1, 2},      {2, 32, 18},   {3, 32, 20},    {6, 32, 22},    {7, 32, 24},
+    {8, 32, 34},    {9, 32, 36},    {10, 256, 84}, {11, 256, 110}, {12, 256, 144}, {13, 256, 176},
+    {14, 256, 210}, {15, 256, 292}, {16, 256, 66}, {17, 256, 74},  {18, 256, 98},  {19, 256, 50},
+    {20, 32, 18},   {21, 256, 110}, {22, 256, 82}, {23, 256, 136}, {24, 1, 1},     {25, 1, 2},
+    {26, 1, 4},     {27, 1, 8},     {28, 1, 8},    {29, 256, 56},  {30, 1, 2},     {34, 256, 54},
+    {35, 256, 66},  {39, 32, 17},   {40, 64, 36},  {41, 128, 18}};
+
+struct Tensor {
+    std::uint64_t values = 0;  // the product of the dimensions
+    std::uint64_t end = 0;     // behind its last byte, from where the data begins
+};
+
+// Of a type that is not known, only where it begins.
+std::optional<std::uint64_t> end_of_tensor(std::uint64_t values, std::uint32_t type,
+                                           std::uint64_t offset) {
+    const auto* const block = std::ranges::find(blocks, type, &Block::type);
+    if (block == std::end(blocks))
+        return offset;
+    const std::uint64_t whole = values / block->values + (values % block->values != 0 ? 1 : 0);
+    std::uint64_t end = 0;
+    if (__builtin_mul_overflow(whole, std::uint64_t{block->bytes}, &end) ||
+        __builtin_add_overflow(end, offset, &end))
+        return std::nullopt;
+    return end;
+}
+
+// Nothing: damaged.
+std::optional<Tensor> read_tensor(GgufReader& reader) {
     static_cast<void>(reader.text(tensor_name_bytes_max));
     const std::uint32_t dimensions = reader.u32();
     if (!reader.good() || dimensions > dimensions_max)
@@ -56,10 +93,32 @@ std::optional<std::uint64_t> read_tensor(GgufReader& reader) {
         if (__builtin_mul_overflow(values, reader.u64(), &values))
             return std::nullopt;
     }
-    reader.skip(sizeof(std::uint32_t) + sizeof(std::uint64_t));  // type and place
-    if (!reader.good())
+    const std::uint32_t type = reader.u32();
+    const std::uint64_t offset = reader.u64();
+    const auto end = end_of_tensor(values, type, offset);
+    if (!reader.good() || !end)
         return std::nullopt;
-    return values;
+    return Tensor{values, *end};
+}
+
+// data_bytes: from the first tensor to behind the last one.
+base::Result<void> check_size(const std::string& path, std::uint64_t header_bytes,
+                              std::uint64_t alignment_bytes, std::uint64_t data_bytes) {
+    std::error_code error;
+    const std::uint64_t size = std::filesystem::file_size(path, error);
+    if (error) {
+        return base::fail(base::ErrorKind::io,
+                          "cannot read the model '" + path + "': " + error.message());
+    }
+    const std::uint64_t begin =
+        (header_bytes + alignment_bytes - 1) / alignment_bytes * alignment_bytes;
+    if (data_bytes == 0 || (begin <= size && data_bytes <= size - begin))
+        return {};
+    return base::fail(base::ErrorKind::bad_input,
+                      "'" + path + "' is cut off or damaged: it has " + std::to_string(size) +
+                          " bytes, but by its own list of tensors " + std::to_string(data_bytes) +
+                          " bytes must follow byte " + std::to_string(begin) +
+                          "; copy or download it again");
 }
 
 }  // namespace
@@ -119,22 +178,33 @@ base::Result<void> walk_gguf(const std::string& path, const GgufVisitor& visitor
     const std::uint64_t entries = reader.u64();
     if (!reader.good() || entries > gguf_entries_max || tensors > gguf_entries_max)
         return damaged("has a damaged header");
+    std::uint32_t alignment_bytes = alignment_bytes_default;
     for (std::uint64_t i = 0; i < entries; ++i) {
         const std::string key = reader.text(key_bytes_max);
         const std::uint32_t type = reader.u32();
+        if (key == "general.alignment" && type == gguf_type_u32) {
+            alignment_bytes = reader.u32();
+            if (!std::has_single_bit(alignment_bytes))
+                return damaged("has a damaged header");
+            continue;
+        }
         const GgufStep step = reader.good() ? visitor.on_entry(key, type, reader) : GgufStep::skip;
         if (!reader.good() || (step == GgufStep::skip && !skip_value(reader, type)))
             return damaged("has a damaged header");
         if (step == GgufStep::stop)
             return {};
     }
-    for (std::uint64_t i = 0; visitor.on_tensor && i < tensors; ++i) {
-        const auto values = read_tensor(reader);
-        if (!values)
+    if (!visitor.on_tensor)
+        return {};
+    std::uint64_t data_bytes = 0;
+    for (std::uint64_t i = 0; i < tensors; ++i) {
+        const auto tensor = read_tensor(reader);
+        if (!tensor)
             return damaged("has a damaged list of tensors");
-        visitor.on_tensor(*values);
+        data_bytes = std::max(data_bytes, tensor->end);
+        visitor.on_tensor(tensor->values);
     }
-    return {};
+    return check_size(path, reader.bytes_read(), alignment_bytes, data_bytes);
 }
 
 }  // namespace idlewatt::engine

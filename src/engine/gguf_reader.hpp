@@ -28,6 +28,8 @@ public:
     // Longer than the limit: no longer good.
     [[nodiscard]] std::string text(std::uint64_t bytes_max);
     void skip(std::uint64_t bytes);
+    // From the beginning of the file.
+    [[nodiscard]] std::uint64_t bytes_read() const { return taken_; }
 
 private:
     [[nodiscard]] bool take(std::uint64_t bytes);
@@ -45,11 +47,12 @@ enum class GgufStep { skip, read, stop };
 
 struct GgufVisitor {
     std::function<GgufStep(const std::string& key, std::uint32_t type, GgufReader&)> on_entry;
-    // For each tensor, with the product of its dimensions; empty: the walk ends after the entries.
+    // For each tensor, with the product of its dimensions, and then the file must be long enough
+    // for all their values; empty: the walk ends after the entries.
     std::function<void(std::uint64_t values)> on_tensor{};
 };
 
-// bad_input: not GGUF, or damaged; io: the file cannot be read.
+// bad_input: not GGUF, damaged or cut off; io: the file cannot be read.
 [[nodiscard]] base::Result<void> walk_gguf(const std::string& path, const GgufVisitor& visitor);
 
 }  // namespace idlewatt::engine

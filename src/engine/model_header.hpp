@@ -21,7 +21,8 @@ struct ModelHeader {
     std::uint32_t context_tokens = 0;  // 0: it does not say
 };
 
-// bad_input: not a GGUF file, or a damaged one; io: it cannot be read.
+// bad_input: not a GGUF file, a damaged one, or one that ends before its last tensor does; io: it
+// cannot be read.
 [[nodiscard]] base::Result<ModelHeader> read_model_header(const std::string& path);
 
 }  // namespace idlewatt::engine

@@ -93,6 +93,41 @@ TEST_F(ModelHeaderTest, a_stranger_gets_an_error_or_a_bounded_header) {
     EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 64 * 1024);
 }
 
+// An engine would refuse it only on the car, when the model before it is gone already.
+TEST_F(ModelHeaderTest, a_file_that_is_cut_off_is_refused) {
+    RandomModelShape shape;
+    shape.layers = 1;
+    shape.width = 64;
+    shape.heads = 2;
+    shape.key_value_heads = 1;
+    shape.feed_forward = 64;
+    for (const WeightType type : {WeightType::f32, WeightType::f16, WeightType::q8_0}) {
+        shape.weights = type;
+        const std::string path = folder_ + "/cut";
+        ASSERT_TRUE(write_random_model(path, shape, 1));
+        const std::uint64_t whole = std::filesystem::file_size(path);
+        ASSERT_TRUE(read_model_header(path));
+        // Behind the last value are less than 32 bytes that nobody reads.
+        for (const std::uint64_t bytes : {whole - 32, whole - 1000, whole / 2}) {
+            std::filesystem::resize_file(path, bytes);
+            const auto header = read_model_header(path);
+            ASSERT_FALSE(header) << bytes << " of " << whole;
+            EXPECT_EQ(header.error().kind, base::ErrorKind::bad_input);
+            EXPECT_NE(header.error().message.find(path), std::string::npos);
+        }
+    }
+    shape.weights = WeightType::f32;
+    const std::string path = folder_ + "/said";
+    ASSERT_TRUE(write_random_model(path, shape, 1));
+    const std::uint64_t cut = std::filesystem::file_size(path) - 1000;
+    std::filesystem::resize_file(path, cut);
+    const auto header = read_model_header(path);
+    ASSERT_FALSE(header);
+    EXPECT_NE(header.error().message.find("has " + std::to_string(cut) + " bytes"),
+              std::string::npos)
+        << header.error().message;
+}
+
 TEST_F(ModelHeaderTest, other_files_are_refused) {
     EXPECT_FALSE(read_model_header(folder_ + "/absent"));
     std::ofstream(folder_ + "/text") << "hello";
