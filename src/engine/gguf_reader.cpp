@@ -19,7 +19,7 @@ constexpr std::uint32_t dimensions_max = 8;
 constexpr std::uint32_t version_min = 2;  // version 1 had 32-bit lengths
 constexpr std::uint32_t version_max = 3;
 constexpr std::uint32_t type_list = 9;
-constexpr std::uint32_t alignment_bytes_default = 32;
+constexpr std::uint32_t alignment_default = 32;
 
 // Of the scalar types 0..12; 0 for those that have no fixed size or do not exist.
 std::uint64_t bytes_of(std::uint32_t type) {
@@ -55,7 +55,7 @@ struct Block {
     std::uint32_t values = 0;
     std::uint32_t bytes = 0;
 };
-constexpr Block blocks[] = {
+constexpr Block value_blocks[] = {
     {0, 1, 4},      {1, 1, 2},      {2, 32, 18},   {3, 32, 20},    {6, 32, 22},    {7, 32, 24},
     {8, 32, 34},    {9, 32, 36},    {10, 256, 84}, {11, 256, 110}, {12, 256, 144}, {13, 256, 176},
     {14, 256, 210}, {15, 256, 292}, {16, 256, 66}, {17, 256, 74},  {18, 256, 98},  {19, 256, 50},
@@ -63,7 +63,7 @@ constexpr Block blocks[] = {
     {26, 1, 4},     {27, 1, 8},     {28, 1, 8},    {29, 256, 56},  {30, 1, 2},     {34, 256, 54},
     {35, 256, 66},  {39, 32, 17},   {40, 64, 36},  {41, 128, 18}};
 
-struct Tensor {
+struct TensorPlace {
     std::uint64_t values = 0;  // the product of the dimensions
     std::uint64_t end = 0;     // behind its last byte, from where the data begins
 };
@@ -71,8 +71,8 @@ struct Tensor {
 // Of a type that is not known, only where it begins.
 std::optional<std::uint64_t> end_of_tensor(std::uint64_t values, std::uint32_t type,
                                            std::uint64_t offset) {
-    const auto* const block = std::ranges::find(blocks, type, &Block::type);
-    if (block == std::end(blocks))
+    const auto* const block = std::ranges::find(value_blocks, type, &Block::type);
+    if (block == std::end(value_blocks))
         return offset;
     const std::uint64_t whole = values / block->values + (values % block->values != 0 ? 1 : 0);
     std::uint64_t end = 0;
@@ -83,7 +83,7 @@ std::optional<std::uint64_t> end_of_tensor(std::uint64_t values, std::uint32_t t
 }
 
 // Nothing: damaged.
-std::optional<Tensor> read_tensor(GgufReader& reader) {
+std::optional<TensorPlace> read_tensor(GgufReader& reader) {
     static_cast<void>(reader.text(tensor_name_bytes_max));
     const std::uint32_t dimensions = reader.u32();
     if (!reader.good() || dimensions > dimensions_max)
@@ -98,20 +98,19 @@ std::optional<Tensor> read_tensor(GgufReader& reader) {
     const auto end = end_of_tensor(values, type, offset);
     if (!reader.good() || !end)
         return std::nullopt;
-    return Tensor{values, *end};
+    return TensorPlace{values, *end};
 }
 
 // data_bytes: from the first tensor to behind the last one.
 base::Result<void> check_size(const std::string& path, std::uint64_t header_bytes,
-                              std::uint64_t alignment_bytes, std::uint64_t data_bytes) {
+                              std::uint64_t alignment, std::uint64_t data_bytes) {
     std::error_code error;
     const std::uint64_t size = std::filesystem::file_size(path, error);
     if (error) {
         return base::fail(base::ErrorKind::io,
                           "cannot read the model '" + path + "': " + error.message());
     }
-    const std::uint64_t begin =
-        (header_bytes + alignment_bytes - 1) / alignment_bytes * alignment_bytes;
+    const std::uint64_t begin = (header_bytes + alignment - 1) / alignment * alignment;
     if (data_bytes == 0 || (begin <= size && data_bytes <= size - begin))
         return {};
     return base::fail(base::ErrorKind::bad_input,
@@ -178,13 +177,13 @@ base::Result<void> walk_gguf(const std::string& path, const GgufVisitor& visitor
     const std::uint64_t entries = reader.u64();
     if (!reader.good() || entries > gguf_entries_max || tensors > gguf_entries_max)
         return damaged("has a damaged header");
-    std::uint32_t alignment_bytes = alignment_bytes_default;
+    std::uint32_t alignment = alignment_default;
     for (std::uint64_t i = 0; i < entries; ++i) {
         const std::string key = reader.text(key_bytes_max);
         const std::uint32_t type = reader.u32();
         if (key == "general.alignment" && type == gguf_type_u32) {
-            alignment_bytes = reader.u32();
-            if (!std::has_single_bit(alignment_bytes))
+            alignment = reader.u32();
+            if (!std::has_single_bit(alignment))
                 return damaged("has a damaged header");
             continue;
         }
@@ -204,7 +203,7 @@ base::Result<void> walk_gguf(const std::string& path, const GgufVisitor& visitor
         data_bytes = std::max(data_bytes, tensor->end);
         visitor.on_tensor(tensor->values);
     }
-    return check_size(path, reader.bytes_read(), alignment_bytes, data_bytes);
+    return check_size(path, reader.bytes_read(), alignment, data_bytes);
 }
 
 }  // namespace idlewatt::engine
