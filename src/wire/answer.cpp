@@ -41,7 +41,7 @@ void close_choice(std::string& out, const AnswerHead& head, std::string_view fin
     out += head.include_usage ? "}],\"usage\":null}\n\n" : "}]}\n\n";
 }
 
-void append_logprobs(std::string& out, const AnswerHead& head, const StreamedChoice& choice,
+void append_logprobs(std::string& out, const AnswerHead& head, StreamedChoice& choice,
                      const std::string& logprobs_json) {
     if (!head.top_logprobs && !is_completion(head))
         return;  // a chat's chunk names them only when they are wanted
@@ -49,8 +49,8 @@ void append_logprobs(std::string& out, const AnswerHead& head, const StreamedCho
     if (!head.top_logprobs || logprobs_json.empty()) {
         out += "null";
     } else if (is_completion(head)) {
-        append_completion_logprobs(out, {&logprobs_json, 1}, *head.top_logprobs,
-                                   choice.text_offset);
+        choice.text_offset = append_completion_logprobs(out, {&logprobs_json, 1},
+                                                        *head.top_logprobs, choice.text_offset);
     } else {
         append_chat_logprobs(out, {&logprobs_json, 1}, *head.top_logprobs);
     }
@@ -62,13 +62,15 @@ void append_text_chunk(std::string& out, const AnswerHead& head, StreamedChoice&
     open_choice(out, choice);
     out += R"("text":)";
     append_json_string(out, text);
+    const std::uint64_t before = choice.text_offset;
     append_logprobs(out, head, choice, logprobs_json);
     close_choice(out, head, {});
-    if (head.top_logprobs)
+    // Text of which no token is told.
+    if (head.top_logprobs && choice.text_offset == before)
         choice.text_offset += characters(text);
 }
 
-void append_delta(std::string& out, const AnswerHead& head, const StreamedChoice& choice,
+void append_delta(std::string& out, const AnswerHead& head, StreamedChoice& choice,
                   const core::Piece& piece, bool with_logprobs) {
     open_chunk(out, head, piece.text.size() + piece.reasoning.size());
     open_choice(out, choice);

@@ -53,8 +53,10 @@ struct Usage {
 // How far the stream of one choice is. The caller keeps it.
 struct StreamedChoice {
     std::uint32_t index = 0;
-    std::uint32_t tool_calls = 0;   // sent so far
-    std::uint64_t text_offset = 0;  // characters sent so far, for a completion's logprobs
+    std::uint32_t tool_calls = 0;  // sent so far
+    // In characters: where the next token of a completion's logprobs begins. Behind the text that
+    // has been sent, or within it where a text came before all its logprobs.
+    std::uint64_t text_offset = 0;
 };
 
 // A chat says its role; a completion says the prompt if it is to be echoed, else nothing.

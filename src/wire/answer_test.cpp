@@ -216,6 +216,32 @@ TEST(CompletionStream, EchoTextAndLogprobs) {
     EXPECT_EQ(events[3]["choices"][0]["finish_reason"], "stop");
 }
 
+// A text that comes at once brings more logprobs than one piece holds; and one that comes late has
+// them before it. Either way a token begins where it stands in the text.
+TEST(CompletionStream, TokensOfATextInOnePieceHaveTheirPlacesInIt) {
+    AnswerHead head = head_of(core::Task::completion);
+    head.top_logprobs = 0;
+    const std::string first = R"([{"token":"ab","logprob":-1,"bytes":[97,98]},)"
+                              R"({"token":"?","logprob":-1,"bytes":[195]}])";
+    const std::string second = R"([{"token":"?","logprob":-1,"bytes":[169]},)"
+                               R"({"token":"cd","logprob":-1,"bytes":[99,100]}])";
+    for (const bool behind : {true, false}) {
+        StreamedChoice choice;
+        std::string out;
+        append_piece(out, head, choice, piece_of(behind ? "abécd" : "", first));
+        append_piece(out, head, choice, piece_of(behind ? "" : "abécd", second));
+        append_piece(out, head, choice, piece_of("z", first));
+        const std::vector<json> events = events_of(out);
+        ASSERT_EQ(events.size(), 3U);
+        const auto offsets = [&](std::size_t event) {
+            return events[event]["choices"][0]["logprobs"]["text_offset"];
+        };
+        EXPECT_EQ(offsets(0), json({0, 2}));
+        EXPECT_EQ(offsets(1), json({3, 3})) << "the character began with the token before";
+        EXPECT_EQ(offsets(2)[0], 5);
+    }
+}
+
 TEST(WholeAnswer, ChatsHaveAllRequiredKeys) {
     AnswerHead head = head_of(core::Task::chat);
     head.top_logprobs = 0;

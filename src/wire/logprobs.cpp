@@ -40,6 +40,15 @@ Json bytes_of(const Json& entry) {
     return std::ranges::all_of(*found, is_byte) ? *found : Json(nullptr);
 }
 
+// A character whose bytes are spread over several tokens counts once, with the first of them.
+std::uint64_t characters_of(const Json& entry, std::string_view token) {
+    const Json bytes = bytes_of(entry);
+    if (!bytes.is_array())
+        return characters(token);
+    return static_cast<std::uint64_t>(std::ranges::count_if(
+        bytes, [](const Json& byte) { return (byte.get<unsigned>() & 0xC0U) != 0x80U; }));
+}
+
 // The alternatives of a token that are objects, at most so many.
 std::vector<const Json*> top_of(const Json& entry, std::uint32_t top_max) {
     std::vector<const Json*> top;
@@ -95,8 +104,8 @@ void append_chat_logprobs(std::string& out, std::span<const std::string> arrays,
     append(out, {{"content", std::move(content)}, {"refusal", nullptr}});
 }
 
-void append_completion_logprobs(std::string& out, std::span<const std::string> arrays,
-                                std::uint32_t top_max, std::uint64_t text_offset) {
+std::uint64_t append_completion_logprobs(std::string& out, std::span<const std::string> arrays,
+                                         std::uint32_t top_max, std::uint64_t text_offset) {
     Json tokens = Json::array();
     Json token_logprobs = Json::array();
     Json top_logprobs = Json::array();
@@ -104,7 +113,7 @@ void append_completion_logprobs(std::string& out, std::span<const std::string> a
     for_each_entry(arrays, [&](const Json& entry) {
         std::string token = token_of(entry);
         text_offsets.push_back(text_offset);
-        text_offset += characters(token);
+        text_offset += characters_of(entry, token);
         tokens.push_back(std::move(token));
         token_logprobs.push_back(logprob_of(entry));
         Json top = Json::object();
@@ -114,12 +123,13 @@ void append_completion_logprobs(std::string& out, std::span<const std::string> a
     });
     if (tokens.empty()) {
         out += "null";
-        return;
+        return text_offset;
     }
     append(out, {{"tokens", std::move(tokens)},
                  {"token_logprobs", std::move(token_logprobs)},
                  {"top_logprobs", top_max == 0 ? Json(nullptr) : std::move(top_logprobs)},
                  {"text_offset", std::move(text_offsets)}});
+    return text_offset;
 }
 
 std::uint64_t characters(std::string_view text) {

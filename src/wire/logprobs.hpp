@@ -16,9 +16,9 @@ void append_chat_logprobs(std::string& out, std::span<const std::string> arrays,
                           std::uint32_t top_max);
 
 // Appends {"tokens":[…],"token_logprobs":[…],"top_logprobs":[…],"text_offset":[…]}, or null. The
-// first token begins at text_offset, counted in characters.
-void append_completion_logprobs(std::string& out, std::span<const std::string> arrays,
-                                std::uint32_t top_max, std::uint64_t text_offset);
+// first token begins at text_offset, counted in characters; returned is where the last one ends.
+std::uint64_t append_completion_logprobs(std::string& out, std::span<const std::string> arrays,
+                                         std::uint32_t top_max, std::uint64_t text_offset);
 
 // Of text that is UTF-8.
 [[nodiscard]] std::uint64_t characters(std::string_view text);
