@@ -111,8 +111,8 @@ std::unique_ptr<Channel> ServerState::make_channel(int socket) const {
     return tls_ ? tls_->accept(socket) : plain_channel(socket);
 }
 
-Response ServerState::refusal(int status) {
-    return http::refusal(status, request_id(prng_));
+Response ServerState::refusal(int status, bool upload) {
+    return http::refusal(status, request_id(prng_), upload);
 }
 
 base::Result<std::uint16_t> ServerState::open() {

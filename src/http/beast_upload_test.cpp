@@ -80,6 +80,54 @@ TEST_F(BeastUploadTest, WhatIsWrongInTheBodyIsToldToBothSides) {
     EXPECT_TRUE(gone_.empty());
 }
 
+// Such a client would hold its place, here and at the next server, for days.
+TEST_F(BeastUploadTest, AByteNowAndThenIsNoProgress) {
+    ListenOptions options;
+    options.read = base::milliseconds(300);
+    start_uploads(options);
+    RawClient raw = client();
+    raw.send("PUT / HTTP/1.1\r\ncontent-length: 900\r\n\r\n");
+    run_until([&] {
+        raw.send("x");
+        return has(raw.received(), "\r\n\r\n{");
+    });
+    EXPECT_TRUE(raw.received().starts_with("HTTP/1.1 408")) << raw.received();
+    EXPECT_TRUE(has(raw.received(), R"("code":"request_timeout")")) << raw.received();
+    EXPECT_TRUE(has(raw.received(), "64 KiB")) << raw.received();
+    EXPECT_LT(uploaded_.size(), 900U);
+    EXPECT_EQ(gone_, std::vector<RequestId>{requests_.back().id});
+}
+
+TEST_F(BeastUploadTest, ALargeUploadMayTakeLongerThanOneTime) {
+    ListenOptions options;
+    options.read = base::milliseconds(300);
+    start(options);
+    std::size_t taken = 0;
+    bool whole = false;
+    Handler handler;
+    handler.on_request = [this](Request r) { requests_.push_back(std::move(r)); };
+    handler.on_gone = [this](RequestId id) { gone_.push_back(id); };
+    handler.body_bytes_allowed = [](const Request&) { return std::uint64_t{10} << 20; };
+    handler.on_body = [&](RequestId id, const std::string& part) {
+        taken += part.size();
+        server_->consume_body(id, part.size());
+    };
+    handler.on_body_end = [&](RequestId) { whole = true; };
+    server_->set_handler(std::move(handler));
+    RawClient raw = client();
+    constexpr std::size_t parts = 8;
+    raw.send("PUT / HTTP/1.1\r\ncontent-length: " + std::to_string(parts * body_pace_bytes) +
+             "\r\n\r\n");
+    const std::string part(body_pace_bytes, 'x');
+    for (std::size_t i = 1; i <= parts; ++i) {
+        send_all(raw, part);
+        run_until([&] { return taken == i * body_pace_bytes; });
+        loop_.run_for(base::milliseconds(50));
+    }
+    run_until([&] { return whole; });
+    EXPECT_TRUE(gone_.empty());
+}
+
 TEST_F(BeastUploadTest, ASlowHandlerIsNotASlowClient) {
     ListenOptions options;
     options.read = base::milliseconds(50);

@@ -60,8 +60,8 @@ void Connection::enter(Phase phase) {
             deadline_ = now + options.read;
             break;
         case Phase::receiving:
-            // Whoever waits for the handler is not slow.
-            deadline_ = room() > 0 ? now + options.read : base::never;
+            paced_bytes_ = 0;
+            deadline_ = now + options.read;
             break;
         case Phase::draining:
             deadline_ = now + options.drain;
@@ -284,7 +284,7 @@ bool Connection::open_body() {
     }
     const int refused = parser_->limit_body(claimed > 0 ? claimed : body_bytes_max);
     if (refused != 0) {
-        refuse(refused);
+        refuse(refused, claimed > 0);
         return false;
     }
     if (claimed == 0) {
@@ -307,9 +307,11 @@ void Connection::hand_body(std::string_view rest) {
     const bool whole = parser_->done();
     const auto handler = server_->handler();
     unconsumed_bytes_ += part.size();
-    enter(whole ? Phase::waiting : Phase::receiving);
     if (whole) {
+        enter(Phase::waiting);
         parser_.reset();
+    } else {
+        keep_pace(part.size());
     }
     count_receiving();
     const Phase phase = phase_;
@@ -326,11 +328,22 @@ void Connection::hand_body(std::string_view rest) {
     }
 }
 
+// Whoever waits for the handler is not slow. A byte now and then is no progress: it would hold the
+// request's place for days.
+void Connection::keep_pace(std::size_t bytes) {
+    paced_bytes_ += bytes;
+    if (room() == 0) {
+        deadline_ = base::never;
+    } else if (deadline_ == base::never || paced_bytes_ >= body_pace_bytes) {
+        enter(Phase::receiving);
+    }
+}
+
 void Connection::consume_body(std::size_t bytes) {
     unconsumed_bytes_ -= std::min(bytes, unconsumed_bytes_);
     count_receiving();
     if (phase_ == Phase::receiving) {
-        enter(Phase::receiving);
+        keep_pace(0);
         wait_readable();
     }
 }
@@ -380,7 +393,7 @@ void Connection::dispatch() {
     handler->on_request(std::move(request));
 }
 
-void Connection::refuse(int status) {
+void Connection::refuse(int status, bool upload) {
     const bool claimed = phase_ == Phase::receiving;
     const RequestId request = request_;
     forget_body();
@@ -388,7 +401,7 @@ void Connection::refuse(int status) {
     keep_alive_ = false;
     head_request_ = false;
     streamed_ = false;
-    answer(server_->refusal(status));
+    answer(server_->refusal(status, upload || claimed));
     if (!claimed) {
         return;
     }

@@ -70,10 +70,11 @@ private:
     [[nodiscard]] bool open_body();
     void expect_more();
     void hand_body(std::string_view rest);
+    void keep_pace(std::size_t bytes);
     void forget_body();
     void dispatch();
     void start_request();
-    void refuse(int status);
+    void refuse(int status, bool upload = false);
 
     [[nodiscard]] bool answerable() const;
     void append_head(const Response& response, std::optional<std::uint64_t> length);
@@ -107,6 +108,7 @@ private:
     base::Instant deadline_ = base::never;
     std::size_t receiving_bytes_ = 0;   // as counted in the server's total
     std::size_t unconsumed_bytes_ = 0;  // of a claimed body, with the handler
+    std::size_t paced_bytes_ = 0;       // of it, since its time began
     RequestId request_{};
     Phase phase_ = Phase::idle;
     bool head_request_ = false;

@@ -34,6 +34,8 @@ inline constexpr std::size_t receiving_bytes_max = 512 * 1024 * 1024;
 inline constexpr std::size_t ahead_bytes_max = 64 * 1024;
 // A request's head and body must arrive within this time; idle keep-alive connections get longer.
 inline constexpr base::Duration read_timeout = base::seconds(30);
+// Of a streamed body at least so much must arrive in each such time in which it may.
+inline constexpr std::size_t body_pace_bytes = 64 * 1024;
 inline constexpr base::Duration idle_timeout = base::seconds(120);
 // A whole or ended answer of which the client takes nothing for this long is given up.
 inline constexpr base::Duration drain_timeout = base::seconds(30);

@@ -133,7 +133,7 @@ void MemoryServer::Implementation::arrive(RequestId id, Request request) {
         refused = 503;
     }
     if (refused != 0) {
-        answer_whole(id, *exchange, refusal(refused, request_id(prng)));
+        answer_whole(id, *exchange, refusal(refused, request_id(prng), claimed > 0));
         return;
     }
     exchange->with_handler = true;

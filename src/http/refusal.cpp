@@ -14,7 +14,9 @@ std::string refusal_text(int status) {
             return "This is not a well-formed HTTP/1.1 request.";
         case 408:
             return "The request did not arrive within " +
-                   std::to_string(read_timeout.whole_milliseconds() / 1000) + " s.";
+                   std::to_string(read_timeout.whole_milliseconds() / 1000) +
+                   " s, or an upload came with less than " + kib(body_pace_bytes) +
+                   " KiB in that time.";
         case 413:
             return "The request body is larger than is allowed here (" + mib(body_bytes_max) +
                    " MiB, unless the path says otherwise). Send a smaller one.";
@@ -123,7 +125,7 @@ std::string_view reason_phrase(int status) {
 }
 
 // All four keys are there, as clients want it. No text needs escaping.
-Response refusal(int status, const std::string& request_id) {
+Response refusal(int status, const std::string& request_id, bool upload) {
     const Code code = code_of(status);
     Response response;
     response.status = status;
@@ -133,7 +135,9 @@ Response refusal(int status, const std::string& request_id) {
         response.headers.emplace("retry-after", "1");
     }
     response.body = "{\"error\":{\"message\":\"" + refusal_text(status) + "\",\"type\":\"";
-    response.body += std::string(code.type) + "\",\"param\":null,\"code\":";
+    response.body += std::string(code.type) + "\",\"param\":";
+    response.body += status == 413 && upload ? "\"file\"" : "null";
+    response.body += ",\"code\":";
     response.body += code.code.empty() ? "null" : '"' + std::string(code.code) + '"';
     response.body += "}}";
     return response;

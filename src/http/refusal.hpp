@@ -14,8 +14,9 @@ namespace idlewatt::http {
 // As in RFC 9110; "Status" for a number that it does not name.
 [[nodiscard]] std::string_view reason_phrase(int status);
 
-// The API's error object, with a text that says what was found and what is expected.
-[[nodiscard]] Response refusal(int status, const std::string& request_id);
+// The API's error object, with a text that says what was found and what is expected. upload: of a
+// request whose body was claimed, so that what is too large is a file.
+[[nodiscard]] Response refusal(int status, const std::string& request_id, bool upload = false);
 
 // "req_" and 24 hexadecimal digits.
 [[nodiscard]] std::string request_id(base::Prng& prng);

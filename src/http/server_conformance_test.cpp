@@ -361,6 +361,8 @@ TEST_P(ServerConformance, AClaimedBodyMayBeNoLargerThanAllowed) {
     const auto call = harness_->send("PUT", "/upload", {}, std::string(upload_bytes_max + 1, 'x'));
     run_until([&] { return call->ended; });
     EXPECT_EQ(call->status, 413);
+    EXPECT_NE(call->body.find(R"("param":"file","code":"request_too_large")"), std::string::npos)
+        << call->body;
     EXPECT_TRUE(requests_.empty());
 }
 

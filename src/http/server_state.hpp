@@ -41,7 +41,7 @@ public:
     // Plain, or TLS when there is a certificate.
     [[nodiscard]] std::unique_ptr<Channel> make_channel(int socket) const;
     // What the server says by itself, with a request id of its own.
-    [[nodiscard]] Response refusal(int status);
+    [[nodiscard]] Response refusal(int status, bool upload = false);
     // A place to read into; its content is gone when another connection reads.
     [[nodiscard]] std::vector<char>& scratch() { return scratch_; }
     [[nodiscard]] RequestId add_request(const std::shared_ptr<Connection>& connection);
