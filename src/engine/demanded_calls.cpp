@@ -56,6 +56,7 @@ public:
     [[nodiscard]] bool at_end() const {
         return rest_.find_first_not_of(" \t\r\n") == std::string_view::npos;
     }
+    [[nodiscard]] bool stands_at(char c) const { return Cursor(*this).take(c); }
     bool take_key(std::string_view key) { return take_string() == key && take(':'); }
     // With its quotation marks.
     std::optional<std::string_view> take_string() {
@@ -165,8 +166,15 @@ std::vector<core::ToolCall> read_demanded_calls(std::string_view text,
 
 bool calls_without_object(std::string_view text) {
     Cursor cursor(text);
-    return cursor.take('[') && take_call_to_arguments(cursor) && !cursor.at_end() &&
-           !cursor.take('{');
+    for (bool more = cursor.take('['); more; more = cursor.take(',')) {
+        if (!take_call_to_arguments(cursor) || cursor.at_end())
+            return false;
+        if (!cursor.stands_at('{'))
+            return true;
+        if (!cursor.take_object() || !cursor.take('}'))
+            return false;
+    }
+    return false;
 }
 
 }  // namespace idlewatt::engine

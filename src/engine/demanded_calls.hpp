@@ -26,8 +26,8 @@ inline constexpr std::uint32_t demanded_calls_max = 8;
 [[nodiscard]] std::vector<core::ToolCall> read_demanded_calls(
     std::string_view text, const std::function<std::string()>& make_id);
 
-// The first call of such an answer has arguments, but they are no object: the client's schema for
-// them allows something else.
+// A call of such an answer has arguments that are no object: the client's schema for them allows
+// something else.
 [[nodiscard]] bool calls_without_object(std::string_view text);
 
 }  // namespace idlewatt::engine

@@ -100,9 +100,17 @@ TEST(DemandedCalls, ArgumentsThatAreNoObjectAreToldFromACut) {
         EXPECT_TRUE(calls_without_object(other)) << other;
         EXPECT_TRUE(calls_in(other).empty()) << other;
     }
-    for (const char* fine : {"", "[", "[{", R"([{"name":"f","arguments":)",
-                             R"([{"name":"f","arguments": )", R"([{"name":"f","arguments":{"a)",
-                             R"([{"name":"f","arguments":{}}])", "Good morning."}) {
+    for (const char* later :
+         {R"([{"name":"f","arguments":{}},{"name":"f","arguments":"text"}])",
+          R"([{"name":"f","arguments":{"a":[1]}} , {"name":"f","arguments": 7},{"name)"}) {
+        EXPECT_TRUE(calls_without_object(later)) << later;
+    }
+    for (const char* fine :
+         {R"([{"name":"f","arguments":{}},{"name":"g","arguments":)",
+          R"([{"name":"f","arguments":{}},{"name":"g","arguments":{"a":"b"}}])",
+          R"([{"name":"f","arguments":{}},{"na)", "", "[", "[{", R"([{"name":"f","arguments":)",
+          R"([{"name":"f","arguments": )", R"([{"name":"f","arguments":{"a)",
+          R"([{"name":"f","arguments":{}}])", "Good morning."}) {
         EXPECT_FALSE(calls_without_object(fine)) << fine;
     }
 }

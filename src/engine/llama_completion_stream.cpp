@@ -149,7 +149,8 @@ bool LlamaCompletionStream::release_calls(core::Finished& finished) {
         return "call_" + core::make_time_ordered_id(link().loop.wall_now(), prng);
     });
     if (finished.reason == core::FinishReason::stop) {
-        if (piece.tool_calls.empty() && calls_without_object(whole_.text)) {
+        // Also behind whole ones: a client must not get fewer calls than were made.
+        if (calls_without_object(whole_.text)) {
             reject(400, "the schema of a function's parameters must allow nothing but an object");
             return false;
         }

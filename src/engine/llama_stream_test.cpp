@@ -229,6 +229,13 @@ TEST(LlamaStream, DemandedArgumentsThatAreNoObjectAreTheClientsError) {
     answer_with(other, {prompt, completion_events(1, R"([{"name":"f","arguments":"text"}])")},
                 request, core::Task::chat);
     EXPECT_EQ(other.end->kind, StreamEnd::Kind::rejected) << other.end->failure;
+    Answer later;
+    answer_with(later,
+                {prompt, completion_events(1, R"([{"name":"f","arguments":{}},)"
+                                              R"({"name":"f","arguments":"text"}])")},
+                request, core::Task::chat);
+    EXPECT_EQ(later.end->kind, StreamEnd::Kind::rejected) << "one of two calls is not the answer";
+    EXPECT_TRUE(later.calls.empty());
     Answer none;
     answer_with(none, {prompt, completion_events(1, "Hello.")}, request, core::Task::chat);
     EXPECT_EQ(none.end->kind, StreamEnd::Kind::engine_failed);
