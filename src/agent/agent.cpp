@@ -122,6 +122,12 @@ void Agent::perform(const UseModel& effect) {
     parts_.engine.use_model(effect.file);
 }
 
+void Agent::perform(const ReportUnfitModel& effect) {
+    base::log_error("model", "the engine cannot load " + effect.name + " (" + effect.failure +
+                                 "); this car goes on with " + effect.goes_on_with +
+                                 ". Register a file of " + effect.name + " that can be loaded");
+}
+
 void Agent::perform(const KillEngine&) {
     const base::Duration cpu_time = parts_.engine.cpu_time();
     parts_.engine.kill([this, alive = alive_] {

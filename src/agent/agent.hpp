@@ -100,6 +100,8 @@ private:
     void perform(const FetchModel& effect) { cell_.fetch(effect); }
     void perform(const StopFetch&) { cell_.stop_fetch(); }
     void perform(const UseModel& effect);
+    void perform(const DropFormerModel&) { cell_.drop_former(); }
+    void perform(const ReportUnfitModel& effect);
     void perform(const AskRenewal&) { cell_.ask_renewal(); }
     void perform(const Reauthenticate&) { parts_.bus.reauthenticate(); }
     void take_order(const bus::Message& message);

@@ -82,10 +82,17 @@ protected:
     Effects arrived(const core::Model& which) {
         return feed(ModelFetched{which.sha256, "/cache/" + which.sha256});
     }
-    void engine_ready() {
+    void engine_ready() { feed_ready(); }
+    Effects feed_ready() {
         engine::Status status;
         status.condition = engine::Condition::ready;
         status.ready.slots = 2;
+        return feed(EngineChanged{status});
+    }
+    void engine_fails() {
+        engine::Status status;
+        status.condition = engine::Condition::failed;
+        status.failure = "no such tensor";
         feed(EngineChanged{status});
     }
     void serve(const core::Model& which) {
@@ -308,6 +315,68 @@ TEST_F(AgentCellTest, TheOldModelComesBackAfterARecallWhileTheNewOneIsFetched) {
     EXPECT_TRUE(all<UseModel>(back).empty());
     engine_ready();
     EXPECT_EQ(announced(), std::vector<std::string>{"small"});
+}
+
+// A model's file may be whole and yet be none for this engine.
+TEST_F(AgentCellTest, GoesBackToTheModelThatWorkedWhenTheNewOneCannotBeLoaded) {
+    wake();
+    serve(small);
+    assign(large);
+    arrived(large);
+    feed(EngineGone{});
+    ASSERT_EQ(all<UseModel>(everything).back().file.name, "large");
+    everything.clear();
+    engine_fails();
+    engine_fails();
+    EXPECT_TRUE(all<KillEngine>(everything).empty()) << "it may be a whim";
+    EXPECT_TRUE(all<ReportUnfitModel>(everything).empty());
+    engine_fails();
+    EXPECT_EQ(all<KillEngine>(everything).size(), 1U);
+    ASSERT_EQ(all<ReportUnfitModel>(everything).size(), 1U);
+    EXPECT_EQ(all<ReportUnfitModel>(everything)[0].name, "large");
+    EXPECT_EQ(all<ReportUnfitModel>(everything)[0].goes_on_with, "small");
+    EXPECT_EQ(all<ReportUnfitModel>(everything)[0].failure, "no such tensor");
+    const Effects back = feed(EngineGone{});
+    ASSERT_EQ(all<UseModel>(back).size(), 1U);
+    EXPECT_EQ(all<UseModel>(back)[0].file.name, "small");
+    EXPECT_EQ(all<StartEngine>(back).size(), 1U);
+    engine_ready();
+    EXPECT_EQ(core.announced_reason(), core::Reason::ok);
+    EXPECT_EQ(announced(), std::vector<std::string>{"small"});
+    EXPECT_EQ(all<Generate>(run("a", "small")).size(), 1U);
+    end("a");
+    feed(Heard{core::AttemptId("a"), core::Ack{1}});
+
+    // The same again changes nothing, and neither does a crash of what works.
+    assign(large);
+    for (int i = 0; i < 5; ++i)
+        engine_fails();
+    pass(base::minutes(2));
+    EXPECT_TRUE(all<UseModel>(everything).empty());
+    EXPECT_TRUE(all<FetchModel>(everything).empty());
+    engine_ready();
+
+    // Another one is tried.
+    const core::Model mended = model("large", 'c');
+    EXPECT_EQ(all<FetchModel>(assign(mended)).size(), 1U);
+    arrived(mended);
+    const Effects tried = feed(EngineGone{});
+    ASSERT_EQ(all<UseModel>(tried).size(), 1U);
+    EXPECT_EQ(all<UseModel>(tried)[0].sha256, mended.sha256);
+    EXPECT_EQ(all<DropFormerModel>(feed_ready()).size(), 1U);
+    EXPECT_EQ(announced(), std::vector<std::string>{"large"});
+}
+
+TEST_F(AgentCellTest, AFirstModelThatCannotBeLoadedIsTriedOnAndOn) {
+    wake();
+    assign(small);
+    arrived(small);
+    for (int i = 0; i < 10; ++i)
+        engine_fails();
+    EXPECT_EQ(core.announced_reason(), core::Reason::engine_failed);
+    EXPECT_TRUE(all<KillEngine>(everything).empty());
+    engine_ready();
+    EXPECT_EQ(core.announced_reason(), core::Reason::ok);
 }
 
 TEST_F(AgentCellTest, AFixedModelAsksNobody) {

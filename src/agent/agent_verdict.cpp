@@ -86,7 +86,12 @@ void AgentCore::steer_engine(Now now, Effects& effects) {
 
 void AgentCore::on(const EngineChanged& event, Now now, Effects& effects) {
     engine_ = event.status;
+    if (engine_.condition == engine::Condition::ready)
+        model_plan_.engine_ready(effects);
     announce(now, true, effects);
+    const bool failed = engine_.condition == engine::Condition::failed;
+    if (failed && model_plan_.engine_failed(engine_.failure, effects))
+        judge(now, effects);
 }
 
 void AgentCore::on(const EngineGone&, Now now, Effects& effects) {

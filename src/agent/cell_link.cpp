@@ -103,8 +103,10 @@ void CellLink::keep(const core::Assignment& assignment) {
 }
 
 void CellLink::fetch(const FetchModel& effect) {
-    if (effect.drop_old)
+    if (effect.drop_old) {
         in_use_ = {};
+        former_ = {};
+    }
     const std::string sha256 = effect.model.sha256;
     if (parts_.blobs == nullptr || parts_.source == nullptr) {
         loop_.post([this, alive = alive_, sha256] {
@@ -147,8 +149,13 @@ void CellLink::fetched(const std::string& sha256, const base::Result<blobs::Blob
 }
 
 void CellLink::use(const UseModel& effect) {
-    if (fetched_.sha256() == effect.sha256)
+    if (former_.sha256() == effect.sha256) {
+        in_use_ = std::move(former_);
+        former_ = {};
+    } else if (fetched_.sha256() == effect.sha256) {
+        former_ = std::move(in_use_);
         in_use_ = std::move(fetched_);
+    }
     fetched_ = {};
 }
 

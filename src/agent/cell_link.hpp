@@ -54,6 +54,8 @@ public:
     void stop_fetch() { fetcher_.reset(); }
     // The fetched file is now the one in use.
     void use(const UseModel& effect);
+    // The file that was in use before may go.
+    void drop_former() { former_ = {}; }
     void ask_renewal();
 
 private:
@@ -73,6 +75,7 @@ private:
     std::unique_ptr<blobs::Fetcher> fetcher_;
     blobs::Pin fetched_;
     blobs::Pin in_use_;
+    blobs::Pin former_;  // until the engine was ready with the one in use
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

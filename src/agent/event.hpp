@@ -149,6 +149,14 @@ struct UseModel {
     std::string sha256;
     engine::ModelFile file;
 };
+// The engine has become ready with the model: the file of the one before is not needed any more.
+struct DropFormerModel {};
+// The engine cannot load what is assigned.
+struct ReportUnfitModel {
+    std::string name;
+    std::string goes_on_with;
+    std::string failure;
+};
 // Answered by Renewed.
 struct AskRenewal {};
 // Begin to use the renewed credentials.
@@ -157,7 +165,8 @@ struct Reauthenticate {};
 using Effect =
     std::variant<StartEngine, KillEngine, DecodeWork, Generate, CancelStream, PauseStream, Say,
                  Announce, KeepDraft, CloseReceipt, ReportRecall, ReportVerdict, AskAssignment,
-                 KeepAssignment, FetchModel, StopFetch, UseModel, AskRenewal, Reauthenticate>;
+                 KeepAssignment, FetchModel, StopFetch, UseModel, DropFormerModel, ReportUnfitModel,
+                 AskRenewal, Reauthenticate>;
 using Effects = std::vector<Effect>;
 
 }  // namespace idlewatt::agent

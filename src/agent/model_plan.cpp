@@ -49,6 +49,10 @@ bool ModelPlan::take(const core::Assignment& assignment) {
     }
     const auto& model = assignment.model;
     old_serves_ = old_serves_ && model;
+    if (!model)
+        worked_.reset();
+    if (!model || model->sha256 != unfit_sha256_)
+        unfit_sha256_.clear();
     if (!model || !file_ || file_->sha256 != model->sha256) {
         file_.reset();
         old_must_go_ = false;
@@ -104,15 +108,18 @@ void ModelPlan::steer(base::Instant now, bool may_work, bool connected, Effects&
     if (room_made) {
         old_must_go_ = false;
         told_.reset();
+        worked_.reset();
     }
     fetching_ = wanted;
     effects.emplace_back(FetchModel{*assignment_->model, wanted->url, room_made});
 }
 
-// The new one when it is there; until then the old one is better than none.
+// The new one when it is there and can be loaded; until then the old one is better than none.
 std::optional<ModelPlan::File> ModelPlan::to_load() const {
     if (fixed_)
         return told_;
+    if (file_ && worked_ && file_->sha256 == unfit_sha256_)
+        return worked_;
     const bool old = !file_ && assignment_ && assignment_->model && old_serves_ && !old_must_go_;
     return old ? told_ : file_;
 }
@@ -121,10 +128,27 @@ void ModelPlan::load(Effects& effects) {
     const std::optional<File> next = to_load();
     if (told_ != next) {
         told_ = next;
+        loads_failed_ = 0;
         effects.emplace_back(UseModel{told_->sha256, {told_->name, told_->path}});
     }
     loaded_ = told_;
     old_serves_ = true;
+}
+
+void ModelPlan::engine_ready(Effects& effects) {
+    if (fixed_ || !loaded_ || worked_ == loaded_)
+        return;
+    worked_ = loaded_;
+    effects.emplace_back(DropFormerModel{});
+}
+
+bool ModelPlan::engine_failed(const std::string& failure, Effects& effects) {
+    if (fixed_ || !loaded_ || loaded_ != file_ || !worked_ || worked_->sha256 == file_->sha256 ||
+        ++loads_failed_ < model_loads_max)
+        return false;
+    unfit_sha256_ = file_->sha256;
+    effects.emplace_back(ReportUnfitModel{file_->name, worked_->name, failure});
+    return true;
 }
 
 std::optional<core::Reason> ModelPlan::hold() const {
@@ -134,7 +158,8 @@ std::optional<core::Reason> ModelPlan::hold() const {
         return core::Reason::paused_by_operator;
     if (assignment_->draining)
         return core::Reason::draining;
-    const bool another = loaded_ && (!assignment_->model || (file_ && *file_ != *loaded_));
+    const std::optional<File> next = to_load();
+    const bool another = loaded_ && (!assignment_->model || (next && *next != *loaded_));
     if (another || (loaded_ && old_must_go_))
         return core::Reason::draining;
     return std::nullopt;

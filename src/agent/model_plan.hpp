@@ -5,8 +5,8 @@
 //
 //   assigned ──fetch──▶ file there ──old one drained──▶ loaded
 //
-// A car goes on with its old model while the new one is fetched. A car with a fixed model asks
-// nobody and fetches nothing.
+// A car goes on with its old model while the new one is fetched, and goes back to it when the
+// engine cannot load the new one. A car with a fixed model asks nobody and fetches nothing.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,8 @@ inline constexpr base::Duration assignment_retry_min = base::seconds(2);
 // A file that could not be fetched is tried again then, or when the assignment changes.
 inline constexpr base::Duration fetch_again_min = base::seconds(30);
 inline constexpr base::Duration fetch_again_max = base::minutes(30);
+// An engine that has failed so often with a new model, and not been ready once, cannot load it.
+inline constexpr int model_loads_max = 3;
 
 class ModelPlan {
 public:
@@ -45,6 +47,9 @@ public:
     void load(Effects& effects);
     // The engine is gone.
     void unloaded() { loaded_.reset(); }
+    void engine_ready(Effects& effects);
+    // True: it goes back to the model before, which hold() makes room for.
+    [[nodiscard]] bool engine_failed(const std::string& failure, Effects& effects);
 
     // ── what holds ──
     // Why the car takes no work although its owner allows it; nullopt: nothing is against it.
@@ -89,6 +94,9 @@ private:
     std::optional<File> file_;    // on the disk, whole
     std::optional<File> told_;    // what the engine loads when it starts
     std::optional<File> loaded_;  // while the engine runs
+    std::optional<File> worked_;  // the last one with which the engine was ready
+    int loads_failed_ = 0;        // with what is told, in a row
+    std::string unfit_sha256_;    // of what is assigned: the engine cannot load it
 };
 
 }  // namespace idlewatt::agent
