@@ -118,6 +118,9 @@ struct Piece {
     std::vector<ToolCall> tool_calls{};
     // Entries of OpenAI's logprobs.content, as a JSON array; empty: not asked for.
     std::string logprobs_json{};
+    // Of the request alone, as Finished says it: whoever ends the answer may not be able to count
+    // them any more. 0: not known yet.
+    std::uint32_t prompt_tokens = 0;
     friend bool operator==(const Piece&, const Piece&) = default;
 };
 

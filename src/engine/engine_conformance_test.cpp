@@ -60,6 +60,8 @@ TEST_P(EngineConformance, AnswersWithCountedTokens) {
     EXPECT_GT(answer.end->finished.prompt_tokens, 0U);
     EXPECT_EQ(answer.resume.tokens, 40U);
     EXPECT_FALSE(answer.text.empty());
+    for (const core::Piece& piece : answer.pieces)
+        EXPECT_EQ(piece.prompt_tokens, answer.end->finished.prompt_tokens);
 }
 
 TEST_P(EngineConformance, AResumedAnswerIsTheUndisturbedOne) {
@@ -78,6 +80,8 @@ TEST_P(EngineConformance, AResumedAnswerIsTheUndisturbedOne) {
             EXPECT_EQ(said + rest.text, whole.text) << "cut " << cut;
             EXPECT_EQ(rest.end->finished.generated_tokens, 40U - resume.tokens);
             EXPECT_EQ(rest.end->finished.prompt_tokens, whole.end->finished.prompt_tokens);
+            for (const core::Piece& piece : rest.pieces)
+                EXPECT_EQ(piece.prompt_tokens, whole.end->finished.prompt_tokens);
         }
         const core::Piece& piece = whole.pieces[cut];
         resume.append(piece.ids, piece.text, piece.token_count);

@@ -61,7 +61,7 @@ void LlamaChatStream::take_event(const ChatEvent& event) {
     const std::uint32_t before =
         std::exchange(counted_, std::max(counted_, event.tokens_predicted));
     thought_ = event.text.empty() ? counted_ : before;
-    evaluated_ = std::max(evaluated_, event.tokens_evaluated);
+    note_evaluated(event.tokens_evaluated);
     cached_ = std::max(cached_, event.cached_tokens);
     if (request_.top_logprobs && !event.logprobs_json.empty()) {
         held_logprobs_.append(event.logprobs_json, *request_.top_logprobs);
@@ -81,6 +81,13 @@ void LlamaChatStream::take_event(const ChatEvent& event) {
     // The last event but one has the reason, the last one the number of tokens.
     if (reason_ && event.counts && event.text.empty() && !event.reason)
         end();
+}
+
+// Pictures are counted by the engine alone, together with what was said.
+void LlamaChatStream::note_evaluated(std::uint32_t tokens) {
+    evaluated_ = std::max(evaluated_, tokens);
+    if (said_.tokens == 0 || request_.images)
+        prompt_tokens_ = evaluated_ - std::min(said_.tokens, evaluated_);
 }
 
 void LlamaChatStream::take_reasoning(std::string_view reasoning) {
@@ -135,10 +142,7 @@ void LlamaChatStream::end() {
     core::Finished finished;
     finished.reason = *reason_;
     finished.generated_tokens = counted_;
-    finished.prompt_tokens = said_.tokens == 0 ? evaluated_ : prompt_tokens_;
-    // Pictures are counted by the engine alone, together with what was said.
-    if (said_.tokens != 0 && request_.images)
-        finished.prompt_tokens = evaluated_ - std::min(said_.tokens, evaluated_);
+    finished.prompt_tokens = prompt_tokens_;
     finished.cached_tokens = std::min(cached_, finished.prompt_tokens);
     finish(finished);
 }

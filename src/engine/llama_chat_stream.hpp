@@ -31,6 +31,7 @@ private:
 
     void count_prompt(std::function<void()> then);
     void take_event(const ChatEvent& event);
+    void note_evaluated(std::uint32_t tokens);
     void take_text(std::string_view text);
     void take_reasoning(std::string_view reasoning);
     void release_reasoning();

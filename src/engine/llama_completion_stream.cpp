@@ -76,8 +76,9 @@ void LlamaCompletionStream::take(std::string_view body) {
 void LlamaCompletionStream::take_event(const CompletionEvent& event) {
     if (ended())
         return;
-    if (event.tokens_evaluated != 0)
-        evaluated_ = event.tokens_evaluated;
+    // Behind a resumed part it counts that, too.
+    if (event.tokens_evaluated != 0 && generation().resume.empty())
+        prompt_tokens_ = event.tokens_evaluated;
     look_for_capabilities(event);
     // An engine that does not count leaves us to count what it shows.
     const std::uint32_t shown = static_cast<std::uint32_t>(event.ids.size());
@@ -111,7 +112,7 @@ void LlamaCompletionStream::take_event(const CompletionEvent& event) {
             release_whole();
         }
         finished.generated_tokens = counted_;
-        finished.prompt_tokens = generation().resume.empty() ? evaluated_ : prompt_tokens_;
+        finished.prompt_tokens = prompt_tokens_;
         finished.cached_tokens = std::min(event.cached_tokens, finished.prompt_tokens);
         finish(finished);
     }

@@ -38,7 +38,6 @@ private:
     HeldLogprobs held_logprobs_;
     core::Piece whole_;  // of an answer that is held back
     std::uint32_t counted_ = 0;
-    std::uint32_t evaluated_ = 0;
     bool named_ids_ = false;
 };
 

@@ -162,11 +162,14 @@ void LlamaStream::conclude() {
 
 void LlamaStream::enqueue(Queued queued) {
     auto* piece = std::get_if<core::Piece>(&queued.delivery);
+    if (piece != nullptr)
+        piece->prompt_tokens = prompt_tokens_;
     while (piece != nullptr && piece->text.size() > piece_text_bytes_max) {
         core::Piece first = std::exchange(*piece, {});
         const std::size_t bytes = whole_characters(first.text, piece_text_bytes_max);
         piece->text = first.text.substr(bytes);
         piece->tool_calls = std::exchange(first.tool_calls, {});
+        piece->prompt_tokens = first.prompt_tokens;
         first.text.resize(bytes);
         first.ids.clear();
         queued.last_id.reset();

@@ -117,7 +117,7 @@ protected:
     [[nodiscard]] bool ended() const { return closed_ || end_.has_value(); }
     [[nodiscard]] bool paused() const { return paused_; }
 
-    // Of the request alone, where it was counted apart from the resumed part.
+    // Of the request alone; 0 until it is known. Pieces say it.
     std::uint32_t prompt_tokens_ = 0;
 
 private:

@@ -271,16 +271,20 @@ TEST(LlamaStream, AnAnswerAtItsLimitStillKnowsItsPrompt) {
 }
 
 TEST(LlamaStream, AResumedAnswerToPicturesKnowsItsPrompt) {
+    Json words = chat_delta("content", "words");
+    words["timings"] = {{"prompt_n", 290}, {"cache_n", 10}, {"predicted_n", 1}};
     Json end = chat_delta("content", ".");
     end["choices"][0]["finish_reason"] = "stop";
     const Json usage = {{"choices", Json::array()},
                         {"usage", {{"completion_tokens", 1}, {"prompt_tokens", 300}}}};
     Answer answer;
-    answer_with(answer, {event(end) + event(usage)},
+    answer_with(answer, {event(words) + event(end) + event(usage)},
                 R"({"messages":[{"role":"user","content":[{"type":"image_url"}]}]})",
                 core::Task::chat, said_before());
     ASSERT_EQ(answer.end->kind, StreamEnd::Kind::finished) << answer.end->failure;
     EXPECT_EQ(answer.end->finished.prompt_tokens, 295U);
+    ASSERT_FALSE(answer.pieces.empty());
+    EXPECT_EQ(answer.pieces[0].prompt_tokens, 295U) << "known from the first word on";
 }
 
 }  // namespace

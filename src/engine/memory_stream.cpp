@@ -95,6 +95,7 @@ void MemoryStream::say_next(std::uint32_t nameless_every, bool lying) {
     const MemoryAnswer words = lying ? answer.astray(lie) : answer;
     core::Piece piece;
     piece.token_count = count;
+    piece.prompt_tokens = prompt_tokens;
     if (position < answer.reasoning_tokens()) {
         piece.reasoning = words.reasoning();
     } else if (position >= answer.text_end()) {

@@ -34,6 +34,7 @@ struct Answer {
     std::optional<core::AttemptId> thoughts_from{};  // whose reasoning the client has seen
     std::uint32_t reasoning_tokens = 0;
 
+    std::uint32_t prompt_tokens = 0;  // as a car has told them; 0: not yet
     std::optional<core::Finished> finished;
     std::uint32_t completion_tokens = 0;  // meaningful once finished
 

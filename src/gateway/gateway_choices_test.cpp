@@ -275,6 +275,30 @@ TEST_F(GatewayChoices, ATextBeforeACallIsContinuedBehindIt) {
     EXPECT_NE(bytes.find(R"({\"b\":2})"), std::string::npos);
 }
 
+// Whoever ends it may have nothing left to count: a picture's answer at its limit, calls that are
+// whole when the last car leaves.
+TEST_F(GatewayChoices, APromptThatOneCarCountedStaysCounted) {
+    const std::string asked =
+        R"({"model":"m","messages":[{"role":"user","content":"q"}],"stream":true,)"
+        R"("stream_options":{"include_usage":true}})";
+    announce("car");
+    const Tell open = opened(ask(1, asked));
+    core::Piece counted{{7}, "a", 1};
+    counted.prompt_tokens = 41;
+    say(open, core::Numbered{1, counted});
+    announce("other");
+    const Tell again = opened(say(open, core::Numbered{2, core::Yielded{core::Reason::occupied}}));
+    everything.clear();
+    say(again, core::Numbered{1, core::Finished{core::FinishReason::length, 0, 0, 0}});
+    all_written(1);
+    const auto found = events(written(everything));
+    ASSERT_GE(found.size(), 2U);
+    EXPECT_EQ(found[found.size() - 2]["usage"]["prompt_tokens"], 41);
+    const auto records = all<Record>(everything);
+    ASSERT_FALSE(records.empty());
+    EXPECT_EQ(records.back().delivery.prompt_tokens, 41U);
+}
+
 // What a car says behind a call must not stop it for want of acknowledgements.
 TEST_F(GatewayChoices, SoManyCallsAreGivenThatTheCarCanGoOn) {
     announce("car");

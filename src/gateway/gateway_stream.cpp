@@ -104,6 +104,8 @@ void GatewayCore::take(Exchange& exchange, Answer& answer, const core::Piece& pi
         return;
     }
     note_progress(exchange, answer, now);
+    if (piece.prompt_tokens != 0)
+        answer.prompt_tokens = piece.prompt_tokens;
     // A call, and all behind it, waits for the answer's end: until then the next car may decide
     // otherwise, and nobody has seen it.
     const bool holds = !attempt.held.empty() || !piece.tool_calls.empty();
@@ -161,7 +163,9 @@ void GatewayCore::take(Exchange& exchange, Answer& answer, const core::Finished&
         place_waiting(now, effects);
         return;  // too much to hold; the attempt is gone
     }
-    attempt.record.prompt_tokens = finished.prompt_tokens;
+    if (finished.prompt_tokens != 0)
+        answer.prompt_tokens = finished.prompt_tokens;
+    attempt.record.prompt_tokens = answer.prompt_tokens;
     attempt.record.last = true;
     models_[exchange.head.model].service.ended(now.instant - attempt.opened_at);
     end_answer(exchange, answer, finished, now, effects);

@@ -118,6 +118,8 @@ public:
             piece.reasoning = text(20);
         if (prng_.chance(0.2))
             piece.logprobs_json = text(20);
+        if (prng_.chance(0.2))
+            piece.prompt_tokens = count(9999);
         for (std::uint64_t n = prng_.chance(0.2) ? prng_.below(4) : 0; n > 0; --n) {
             piece.tool_calls.push_back({text(10), "f" + text(9), text(20)});
         }

@@ -76,6 +76,7 @@ struct FromCarWriter {
             out_call.set_arguments_json(call.arguments_json);
         }
         message.set_logprobs_json(piece.logprobs_json);
+        message.set_prompt_tokens(piece.prompt_tokens);
     }
     void operator()(const core::Embedding& embedding) const {
         out.mutable_embedding()->set_index(embedding.index);
@@ -141,7 +142,8 @@ core::Piece read_piece(v1::Piece& message, Checks& checks) {
                        message.token_count(),
                        std::move(*message.mutable_reasoning()),
                        read_tool_calls(message, checks),
-                       std::move(*message.mutable_logprobs_json())};
+                       std::move(*message.mutable_logprobs_json()),
+                       message.prompt_tokens()};
 }
 
 core::Embedding read_embedding(v1::Embedding& message, Checks& checks) {
