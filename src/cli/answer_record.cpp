@@ -93,7 +93,8 @@ void take_answer(AnswerRecord& record, const Json& json, const char* member, bas
 AnswerOutcome outcome_of(const AnswerRecord& record) {
     if (record.abandoned)
         return AnswerOutcome::abandoned;
-    if (record.error_code == "no_capacity" || record.error_code == "worker_preempted")
+    if (record.error_code == "no_capacity" || record.error_code == "model_loading" ||
+        record.error_code == "worker_preempted")
         return AnswerOutcome::failed_no_capacity;
     if (record.status >= 400 && record.status < 500)
         return AnswerOutcome::rejected;

@@ -15,6 +15,11 @@ scheduler::Abilities abilities_of(const core::Announcement& said) {
            (said.image_input ? scheduler::takes_images : 0U);
 }
 
+// An engine that failed is started again at once.
+bool is_loading(core::Reason reason) {
+    return reason == core::Reason::starting || reason == core::Reason::engine_failed;
+}
+
 }  // namespace
 
 FleetView::News FleetView::announced(const core::Announcement& announcement,
@@ -119,13 +124,20 @@ void FleetView::unready(CarNumber number, const std::string& model, base::Instan
     const auto found = willing_.find(model);
     if (found == willing_.end())
         return;
-    found->second.trusted.remove(number);
-    found->second.shunned.remove(number);
-    if (!found->second.empty())
-        return;
-    willing_.erase(found);
-    if (holders_.contains({model, scheduler::any_fleet}))
-        served_until_[model] = now;
+    Willing& cars = found->second;
+    const scheduler::FleetNumber own = cars_[number].fleet_number;
+    const bool served = cars.serves(scheduler::any_fleet);
+    const bool own_served = cars.serves(own);
+    cars.trusted.remove(number);
+    cars.shunned.remove(number);
+    const auto note_end = [&](scheduler::FleetNumber fleet, bool before) {
+        if (before && !cars.serves(fleet) && holders_.contains({model, fleet}))
+            served_until_[{model, fleet}] = now;
+    };
+    note_end(scheduler::any_fleet, served);
+    note_end(own, own_served);
+    if (cars.empty())
+        willing_.erase(found);
 }
 
 void FleetView::hold(CarNumber number, Held held) {
@@ -148,13 +160,13 @@ void FleetView::count_held(const Held& held, int by) {
                 add(holders.with_embeddings);
             if ((held.abilities & scheduler::takes_images) != 0)
                 add(holders.with_images);
-            if (holders.cars == 0)
+            if (holders.cars == 0) {
                 holders_.erase(at);
+                served_until_.erase(at);
+            }
             if (held.fleet == scheduler::any_fleet)
                 break;
         }
-        if (!holders_.contains({model, scheduler::any_fleet}))
-            served_until_.erase(model);
     }
 }
 
@@ -181,6 +193,10 @@ std::optional<scheduler::FleetNumber> FleetView::find_fleet(const CarNeeds& need
 void FleetView::update_ready(CarNumber number, base::Instant now) {
     const Car& car = cars_[number];
     const bool willing = car.reachable && car.said.reason == core::Reason::ok;
+    if (car.reachable && is_loading(car.said.reason))
+        loading_.insert(number);
+    else
+        loading_.erase(number);
     const bool trusted = breakers_.allows(car.said.vehicle, now);
     const std::uint32_t total = car.said.slots_total;
     // What it announced includes other gateways' work but is up to a second old; what this gateway
@@ -242,9 +258,24 @@ scheduler::Slots FleetView::slots(const std::string& model, const CarNeeds& need
     return slots;
 }
 
-std::optional<base::Instant> FleetView::served_until(const std::string& model) const {
-    const auto found = served_until_.find(model);
+std::optional<base::Instant> FleetView::served_until(const std::string& model,
+                                                     const CarNeeds& needs) const {
+    const auto fleet = find_fleet(needs);
+    const auto found = fleet ? served_until_.find({model, *fleet}) : served_until_.end();
     return found == served_until_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool FleetView::expects(const std::string& model, const CarNeeds& needs) const {
+    const auto fleet = find_fleet(needs);
+    if (!fleet)
+        return false;
+    return std::ranges::any_of(loading_, [&](CarNumber number) {
+        if (*fleet != scheduler::any_fleet && cars_[number].fleet_number != *fleet)
+            return false;
+        const auto held = held_.find(number);
+        return model.empty() || held == held_.end() ||
+               std::ranges::find(held->second.models, model) != held->second.models.end();
+    });
 }
 
 std::vector<std::string> FleetView::models() const {

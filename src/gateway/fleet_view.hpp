@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -96,8 +97,11 @@ public:
     // Some car that has held it lately meets the needs, ready or not.
     [[nodiscard]] bool offers(const std::string& model, const CarNeeds& needs) const;
     [[nodiscard]] scheduler::Slots slots(const std::string& model, const CarNeeds& needs) const;
-    // The last moment at which a car would have worked on the model; nullopt: never.
-    [[nodiscard]] std::optional<base::Instant> served_until(const std::string& model) const;
+    // The last moment at which a car of that fleet would have worked on the model; nullopt: never.
+    [[nodiscard]] std::optional<base::Instant> served_until(const std::string& model,
+                                                            const CarNeeds& needs) const;
+    // Some car is loading a model, and this is the one that it held last, or nobody knows.
+    [[nodiscard]] bool expects(const std::string& model, const CarNeeds& needs) const;
     struct Census {
         std::size_t ready = 0;
         std::size_t unreachable = 0;
@@ -129,6 +133,9 @@ private:
         scheduler::ReadySet trusted;
         scheduler::ReadySet shunned;  // their breaker is open
         [[nodiscard]] bool empty() const { return trusted.empty() && shunned.empty(); }
+        [[nodiscard]] bool serves(scheduler::FleetNumber fleet) const {
+            return trusted.slots(fleet).total + shunned.slots(fleet).total > 0;
+        }
         [[nodiscard]] bool use_shunned(scheduler::FleetNumber fleet) const;
     };
 
@@ -143,7 +150,8 @@ private:
     std::vector<Car> cars_;
     std::unordered_map<core::VehicleId, CarNumber> numbers_;
     std::unordered_map<std::string, Willing> willing_;
-    std::unordered_map<std::string, base::Instant> served_until_;
+    std::map<std::pair<std::string, scheduler::FleetNumber>, base::Instant> served_until_;
+    std::set<CarNumber> loading_;
     std::unordered_map<std::string, scheduler::FleetNumber> fleet_numbers_;
     std::map<std::pair<std::string, scheduler::FleetNumber>, Holders> holders_;
     std::unordered_map<CarNumber, Held> held_;

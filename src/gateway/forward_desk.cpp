@@ -43,8 +43,7 @@ void ForwardDesk::forward(const http::Request& request, http::Headers headers) {
     if (passages_.size() >= forwards_max) {
         refuse(request.id,
                wire::api_error(ApiErrorCode::server_is_overloaded,
-                               "Too many files and batches are asked for at once. Try again after "
-                               "the seconds in Retry-After."),
+                               "Too many files and batches are asked for at once."),
                std::move(headers), retry_after_full_s);
         return;
     }
@@ -159,8 +158,8 @@ void ForwardDesk::on_end(http::RequestId request, const base::Result<void>& end)
                                      (end ? std::string("no head") : end.error().message));
     refuse(request,
            wire::api_error(ApiErrorCode::store_unavailable,
-                           "The coordinator, which keeps files and batches, does not answer. Try "
-                           "again after the seconds in Retry-After; all else is served."),
+                           "The coordinator, which keeps files and batches, does not answer; all "
+                           "else is served."),
            passage.headers, retry_after_away_s);
 }
 
@@ -168,7 +167,9 @@ void ForwardDesk::refuse(http::RequestId request, const wire::ApiError& error,
                          http::Headers headers, std::uint32_t retry_after_s) {
     headers["content-type"] = "application/json";
     headers["retry-after"] = std::to_string(retry_after_s);
-    server_.respond(request, {error.http_status(), std::move(headers), wire::error_body(error)});
+    wire::ApiError said = error;
+    said.message += " Try again in " + std::to_string(retry_after_s) + " s.";
+    server_.respond(request, {error.http_status(), std::move(headers), wire::error_body(said)});
 }
 
 }  // namespace idlewatt::gateway

@@ -90,24 +90,21 @@ void GatewayCore::ask(const http::Request& request, core::Task task, Now now, Ef
     }
     const bool full = answers_open_ + asked->works.size() > answers_max ||
                       request_bytes_held_ + works_bytes(*asked) > request_bytes_held_max;
-    const scheduler::AdmissionAnswer admission = admit(asked->model, needs, now);
+    const scheduler::Crowd crowd = this->crowd(asked->model, needs, now);
+    const scheduler::AdmissionAnswer admission = admit(crowd, asked->model);
     if (full || admission.admission == scheduler::Admission::crowded) {
         base::reached("gateway.queue_full");
-        reject(request.id,
-               wire::api_error(ApiErrorCode::fleet_busy,
-                               "All cars are busy and the queue is full. Try again after the "
-                               "seconds in Retry-After."),
-               now, effects, full ? retry_after_full_s : admission.retry_after_s);
+        reject(
+            request.id,
+            wire::api_error(ApiErrorCode::fleet_busy, "All cars are busy and the queue is full."),
+            now, effects, full ? retry_after_full_s : admission.retry_after_s);
     } else if (admission.admission == scheduler::Admission::nobody) {
         base::reached("gateway.nobody");
         ++figures_.requests_started;
         ++figures_.requests_failed_no_capacity;
-        metrics_->add(metrics::Metric::rejections, {"no_capacity"});
-        refuse(request.id,
-               wire::api_error(ApiErrorCode::no_capacity,
-                               "No car that could serve this is ready. Try again after the seconds "
-                               "in Retry-After."),
-               now, effects, admission.retry_after_s);
+        const wire::ApiError error = nobody_error(crowd);
+        metrics_->add(metrics::Metric::rejections, {wire::info(error.code).name});
+        refuse(request.id, error, now, effects, admission.retry_after_s);
     } else if (within_limits(request, tokens, now, effects)) {
         start(request, std::move(*asked), std::move(needs), tokens, now, effects);
     }
@@ -188,24 +185,54 @@ std::size_t GatewayCore::exchanges_waiting(const std::string& model) const {
     return count;
 }
 
-scheduler::AdmissionAnswer GatewayCore::admit(const std::string& model, const CarNeeds& needs,
-                                              Now now) const {
+scheduler::Crowd GatewayCore::crowd(const std::string& model, const CarNeeds& needs,
+                                    Now now) const {
     const scheduler::Slots slots = fleet_.slots(model, needs);
     scheduler::Crowd crowd;
-    crowd.waiting = exchanges_waiting(model);
     crowd.slots_total = slots.total;
-    // Those that wait already take what is free; without a bus nobody gets anything.
-    const std::uint64_t free = connected_ ? slots.total - slots.busy : 0;
-    crowd.slots_free = free - std::min(free, crowd.waiting);
+    // Without a bus nobody gets anything.
+    crowd.slots_free = connected_ ? slots.total - slots.busy : 0;
     const auto state = models_.find(model);
     if (state != models_.end())
         crowd.service_time = state->second.service.mean();
-    if (connected_) {
+    if (connected_ && slots.total == 0) {
         const base::Instant since =
-            std::max(fleet_.served_until(model).value_or(connected_at_), connected_at_);
+            std::max(fleet_.served_until(model, needs).value_or(connected_at_), connected_at_);
         crowd.nobody_for = now.instant - since;
+        crowd.car_expected = fleet_.expects(model, needs);
     }
+    return crowd;
+}
+
+scheduler::AdmissionAnswer GatewayCore::admit(scheduler::Crowd crowd,
+                                              const std::string& model) const {
+    crowd.waiting = exchanges_waiting(model);
+    // Those that wait already take what is free.
+    crowd.slots_free -= std::min(crowd.slots_free, crowd.waiting);
     return scheduler::admit(crowd, {waiting_time_max, waiting_max});
+}
+
+wire::ApiError GatewayCore::nobody_error(const scheduler::Crowd& crowd) {
+    return crowd.car_expected
+               ? wire::api_error(ApiErrorCode::model_loading,
+                                 "The cars that could serve this are still loading the model.")
+               : wire::api_error(ApiErrorCode::no_capacity,
+                                 "No car that could serve this is ready.");
+}
+
+// While it waited the last car left, and none is about to come: the client had better know.
+bool GatewayCore::refuse_hopeless(Exchange& exchange, const Answer& answer, Now now,
+                                  Effects& effects) {
+    if (answer.attempts > 0 || is_batch(exchange.request))
+        return false;
+    const scheduler::Crowd crowd = this->crowd(exchange.head.model, exchange.needs, now);
+    const auto admission = scheduler::admit(crowd, {waiting_time_max, waiting_max});
+    if (admission.admission != scheduler::Admission::nobody)
+        return false;
+    base::reached("gateway.hopeless");
+    ++figures_.requests_failed_no_capacity;
+    fail(exchange, nobody_error(crowd), now, effects, admission.retry_after_s);
+    return true;
 }
 
 bool GatewayCore::within_limits(const http::Request& request, std::uint64_t tokens, Now now,

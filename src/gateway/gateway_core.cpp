@@ -172,9 +172,7 @@ void GatewayCore::fail_without_capacity(Exchange& exchange, const Answer& answer
         fail(exchange,
              wire::api_error(wire::ApiErrorCode::no_capacity,
                              "The request waited for a free car, and within " +
-                                 std::to_string(waited_s) +
-                                 " s none could take it. Try again after the seconds in "
-                                 "Retry-After."),
+                                 std::to_string(waited_s) + " s none could take it."),
              now, effects, retry_after_empty_s);
     }
 }

@@ -162,7 +162,7 @@ private:
     [[nodiscard]] bool authorised(const http::Request& request, Now now, Effects& effects);
     [[nodiscard]] std::vector<wire::ModelRow> model_rows() const;
     void respond(http::RequestId request, http::Response response, Now now, Effects& effects);
-    // retry_after_s: of 429 and 503; 0: asking again is of no use.
+    // retry_after_s: of 429 and 503, said in words, too; 0: asking again is of no use.
     void refuse(http::RequestId request, const wire::ApiError& error, Now now, Effects& effects,
                 std::optional<std::uint32_t> retry_after_s = std::nullopt);
 
@@ -172,8 +172,14 @@ private:
                                                                 Caller& caller,
                                                                 const http::Request& request,
                                                                 CarNeeds& needs) const;
-    [[nodiscard]] scheduler::AdmissionAnswer admit(const std::string& model, const CarNeeds& needs,
-                                                   Now now) const;
+    // Without those that wait.
+    [[nodiscard]] scheduler::Crowd crowd(const std::string& model, const CarNeeds& needs,
+                                         Now now) const;
+    [[nodiscard]] scheduler::AdmissionAnswer admit(scheduler::Crowd crowd,
+                                                   const std::string& model) const;
+    [[nodiscard]] static wire::ApiError nobody_error(const scheduler::Crowd& crowd);
+    // True: it has failed.
+    bool refuse_hopeless(Exchange& exchange, const Answer& answer, Now now, Effects& effects);
     [[nodiscard]] bool has_free_car(const std::string& model, const CarNeeds& needs) const;
     // The youngest line of a batch on a car that would do; null: there is none.
     [[nodiscard]] Exchange* line_in_the_way(const Exchange& client);

@@ -92,9 +92,11 @@ TEST_F(GatewayCoreTest, TurnsClientsAwayWhenTheQueueIsFull) {
 }
 
 TEST_F(GatewayCoreTest, SaysAfterThirtySecondsThatNoCarCame) {
-    ask(1);
-    EXPECT_TRUE(all<Respond>(pass(waiting_time_max)).empty());
-    const auto refused = all<Respond>(pass(base::milliseconds(100)));
+    others_use_all = true;
+    announce("car");
+    ask(1, ask_whole);
+    EXPECT_TRUE(all<Respond>(pass(waiting_time_max, {"car"})).empty());
+    const auto refused = all<Respond>(pass(base::milliseconds(100), {"car"}));
     ASSERT_EQ(refused.size(), 1u);
     EXPECT_EQ(refused[0].response.status, 503);
     EXPECT_TRUE(refused[0].response.headers.contains("retry-after"));

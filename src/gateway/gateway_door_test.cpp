@@ -248,6 +248,77 @@ TEST_F(GatewayDoor, RefusesEarlyWhatNobodyCouldServe) {
     EXPECT_NE(response.body.find("no_capacity"), std::string::npos);
 }
 
+// Who has asked in the moment after the last car left learns it when the others do.
+TEST_F(GatewayDoor, AShortGapIsWaitedOutAndALongOneEndsEarly) {
+    for (const bool comes_back : {true, false}) {
+        const std::uint64_t request = comes_back ? 1 : 2;
+        announce("car");
+        announce("car", core::Reason::occupied);
+        EXPECT_TRUE(ask(request, ask_whole).empty());
+        EXPECT_TRUE(all<Respond>(pass(scheduler::nobody_tolerated - base::seconds(1))).empty());
+        if (comes_back) {
+            everything.clear();
+            announce("car");
+            const Tell open = opened(everything);
+            EXPECT_EQ(answer(say(open, core::Numbered{1, core::Finished{{}, 1, 1, 0}})).status,
+                      200);
+            continue;
+        }
+        const auto refused = answer(pass(base::seconds(2)));
+        EXPECT_EQ(refused.status, 503);
+        EXPECT_EQ(refused.headers.at("retry-after"), "10");
+        EXPECT_NE(refused.body.find("no_capacity"), std::string::npos) << refused.body;
+        EXPECT_NE(refused.body.find("Try again in 10 s."), std::string::npos) << refused.body;
+        EXPECT_EQ(core.figures().requests_failed_no_capacity, 1U);
+    }
+}
+
+// The only car of a fleet is away for a moment; that others serve the model does not help.
+TEST_F(GatewayDoor, AShortGapOfAFleetIsWaitedOutToo) {
+    core::ApiKey own = key("own");
+    own.data_class = core::DataClass::own_fleet;
+    own.fleet = "taxis";
+    with_keys({own});
+    fleets["taxi"] = "taxis";
+    announce("other");
+    announce("taxi");
+    pass(base::minutes(1), {"other", "taxi"});
+    announce("taxi", core::Reason::occupied);
+    EXPECT_TRUE(all<Respond>(ask(1, ask_whole, "/v1/chat/completions", of("own"))).empty());
+    EXPECT_TRUE(all<Respond>(pass(base::seconds(3), {"other"})).empty());
+    everything.clear();
+    announce("taxi");
+    EXPECT_EQ(opened(everything).vehicle, core::VehicleId("taxi"));
+}
+
+TEST_F(GatewayDoor, CarsThatLoadTheirModelAreWaitedForButNotForever) {
+    announce("car");
+    announce("car", core::Reason::starting);
+    EXPECT_TRUE(ask(1, ask_whole).empty());
+    const auto load = [&](base::Duration span) {
+        everything.clear();
+        for (const base::Instant end = now + span; now < end; feed(Tick{})) {
+            now = now + tick_period;
+            announce("car", core::Reason::starting);
+        }
+        return everything;
+    };
+    EXPECT_TRUE(all<Respond>(load(scheduler::loading_tolerated - base::seconds(1))).empty());
+    const auto late = answer(load(base::seconds(2)));
+    EXPECT_EQ(late.status, 503);
+    EXPECT_GE(std::stoi(late.headers.at("retry-after")), 1);
+    EXPECT_NE(late.body.find("model_loading"), std::string::npos) << late.body;
+    // By now nobody knows how long it takes.
+    const auto next = answer(ask(2, ask_whole));
+    EXPECT_NE(next.body.find("\"code\":\"model_loading\""), std::string::npos) << next.body;
+    EXPECT_NE(next.body.find("unavailable_error"), std::string::npos) << next.body;
+    // Not for another model than the one that it held.
+    announce("car");
+    announce("car", core::Reason::occupied);
+    pass(scheduler::nobody_tolerated + base::seconds(1));
+    EXPECT_NE(answer(ask(3, ask_whole)).body.find("no_capacity"), std::string::npos);
+}
+
 TEST_F(GatewayDoor, AQueueThatMovesSendsCommentsInsteadOfNothing) {
     slots = 1;
     announce("car");

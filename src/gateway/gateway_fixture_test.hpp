@@ -69,7 +69,8 @@ protected:
         announcement.sequence = ++sequence;
         announcement.reason = reason;
         announcement.models = {"m"};
-        announcement.slots_total = announcement.slots_free = slots;
+        announcement.slots_total = slots;
+        announcement.slots_free = others_use_all ? 0 : slots;
         const auto fleet = fleets.find(car);
         return feed(Announced{announcement, fleet == fleets.end() ? "" : fleet->second});
     }
@@ -154,7 +155,8 @@ protected:
     base::Instant now{};
     std::uint64_t sequence = 0;
     std::uint32_t slots = 2;
-    core::Announcement able;                    // what cars can do
+    bool others_use_all = false;  // other gateways have all slots of the cars that announce
+    core::Announcement able;      // what cars can do
     std::map<std::string, std::string> fleets;  // by car
     std::uint64_t given = 0;                    // bytes of the one streamed response
     GatewayCore core{{core::GatewayId("g"), "", 1}};

@@ -76,7 +76,7 @@ std::optional<wire::ApiError> error_of_key(KeyRing::Verdict verdict) {
         case KeyRing::Verdict::no_book: {
             auto error = wire::api_error(ApiErrorCode::store_unavailable,
                                          "The gateway does not know yet which keys there are: the "
-                                         "coordinator has not answered. Try again soon.");
+                                         "coordinator has not answered.");
             error.status = 503;
             return error;
         }
@@ -283,7 +283,8 @@ void GatewayCore::respond(http::RequestId request, http::Response response, Now 
 
 void GatewayCore::refuse(http::RequestId request, const wire::ApiError& error, Now now,
                          Effects& effects, std::optional<std::uint32_t> retry_after_s) {
-    http::Response response = json_response(error.http_status(), wire::error_body(error));
+    http::Response response = json_response(error.http_status(), {});
+    wire::ApiError said = error;
     const wire::Retry retry = wire::info(error.code).retry;
     if (retry == wire::Retry::never || retry_after_s == 0U) {
         response.headers["x-should-retry"] = "false";
@@ -293,7 +294,9 @@ void GatewayCore::refuse(http::RequestId request, const wire::ApiError& error, N
         const std::uint64_t after_s = retry_after_s.value_or(fallback);
         response.headers["retry-after"] = std::to_string(after_s);
         response.headers["retry-after-ms"] = std::to_string(1000 * after_s);
+        said.message += " Try again in " + std::to_string(after_s) + " s.";
     }
+    response.body = wire::error_body(said);
     respond(request, std::move(response), now, effects);
 }
 

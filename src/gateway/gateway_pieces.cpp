@@ -105,7 +105,7 @@ bool GatewayCore::hold_bytes(Exchange& exchange, std::size_t bytes, Now now, Eff
     fail(exchange,
          wire::api_error(
              one ? wire::ApiErrorCode::server_is_overloaded : wire::ApiErrorCode::request_too_large,
-             one ? "The gateway holds too many answers at once. Try again soon."
+             one ? "The gateway holds too many answers at once."
                  : "The answer is too large for one response. Ask for less, or as a "
                    "stream."),
          now, effects);

@@ -205,6 +205,8 @@ void GatewayCore::tend_waiting(Exchange& exchange, Answer& answer, Now now, Effe
         fail_without_capacity(exchange, answer, now, effects);
         return;
     }
+    if (refuse_hopeless(exchange, answer, now, effects))
+        return;
     // Cars that this answer avoided for a while may be its only hope.
     if (!answer.avoided.empty())
         place(exchange, answer, now, effects);

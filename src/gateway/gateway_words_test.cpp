@@ -71,11 +71,15 @@ TEST_F(GatewayWords, ABrokenAnswerSaysWhatOfItIsThere) {
 }
 
 TEST_F(GatewayWords, AnEndOfTheQueueSaysHowLongItWas) {
+    others_use_all = true;
+    announce("one");
     ask(1, ask_whole);
-    const auto bodies = all<Respond>(pass(waiting_time_max + base::milliseconds(100)));
+    const auto bodies = all<Respond>(pass(waiting_time_max + base::milliseconds(100), {"one"}));
     ASSERT_EQ(bodies.size(), 1U);
     EXPECT_EQ(bodies[0].response.status, 503);
     EXPECT_NE(bodies[0].response.body.find("within 30 s"), std::string::npos)
+        << bodies[0].response.body;
+    EXPECT_NE(bodies[0].response.body.find("Try again in 10 s."), std::string::npos)
         << bodies[0].response.body;
 }
 
@@ -86,6 +90,9 @@ TEST_F(GatewayWords, ARefusalSaysInSecondsAndInMillisecondsWhenToAskAgain) {
     const auto response = answer(ask(1, ask_whole));
     EXPECT_EQ(response.status, 503);
     EXPECT_EQ(response.headers.at("retry-after-ms"), response.headers.at("retry-after") + "000");
+    EXPECT_NE(response.body.find("Try again in " + response.headers.at("retry-after") + " s."),
+              std::string::npos)
+        << response.body;
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ AdmissionAnswer admit(const Crowd& crowd, const AdmissionLimits& limits) {
         return {};
     const bool queue_full = crowd.waiting >= limits.waiting_max;
     if (crowd.slots_total == 0) {
-        if (crowd.nobody_for > nobody_tolerated)
+        if (crowd.nobody_for > (crowd.car_expected ? loading_tolerated : nobody_tolerated))
             return {Admission::nobody, {}, retry_after_nobody_s};
         if (queue_full)
             return {Admission::crowded, {}, retry_after_nobody_s};

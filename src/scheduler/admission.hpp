@@ -36,6 +36,8 @@ struct Crowd {
     // How long no car has been able to serve it, counted from this gateway's start at the earliest;
     // meaningful while slots_total is 0.
     base::Duration nobody_for{};
+    // Some car says that it is about to be able to: it loads its model. Meaningful likewise.
+    bool car_expected = false;
 };
 
 enum class Admission {
@@ -57,8 +59,10 @@ struct AdmissionLimits {
     base::Duration wait_max = base::seconds(30);
     std::uint64_t waiting_max = 64;
 };
-// A car that restarts or a gateway that has just begun to listen is given this long.
+// A car that restarts or a gateway that has just begun to listen is given this long, one that loads
+// its model somewhat longer.
 inline constexpr base::Duration nobody_tolerated = base::seconds(5);
+inline constexpr base::Duration loading_tolerated = base::seconds(10);
 inline constexpr std::uint32_t retry_after_nobody_s = 10;
 inline constexpr std::uint32_t retry_after_max_s = 60;
 
