@@ -54,6 +54,8 @@ void BatchRunner::feed(const BatchEvent& event) {
 }
 
 void BatchRunner::perform(AskForWork& effect) {
+    effect.ask.lacks_key_book = mind_.lacks_key_book;
+    effect.ask.lacks_static_key = mind_.lacks_static_key;
     bus_.request(subjects_.batch(gateway_), wire::encode(effect.ask), batch_ask_timeout,
                  [this, alive = alive_](bus::ReplyStatus status, const bus::Message& message) {
                      if (!*alive)

@@ -29,6 +29,9 @@ public:
         std::function<Room()> room;
         std::function<void(BatchAsked)> start;
         std::function<void(http::RequestId)> stop;
+        // Whose lines it would only give back.
+        bool lacks_key_book = false;
+        bool lacks_static_key = false;
     };
 
     BatchRunner(base::Loop& loop, bus::Bus& bus, wire::Subjects subjects, core::GatewayId gateway,

@@ -59,6 +59,8 @@ protected:
             const auto ask = wire::decode_batch_ask(message.payload);
             ASSERT_TRUE(ask) << ask.error().message;
             EXPECT_EQ(wire::parse_gateway(message.subject), core::GatewayId("g"));
+            EXPECT_EQ(ask->lacks_key_book, lacks_key_book);
+            EXPECT_FALSE(ask->lacks_static_key);
             const std::string work = wire::encode(lines.hand_out(*ask, loop.now()));
             if (!prng.chance(lost))
                 office->reply(message, work);
@@ -92,6 +94,7 @@ protected:
             });
         };
         mind.stop = [](http::RequestId) {};
+        mind.lacks_key_book = lacks_key_book;
         return std::make_unique<BatchRunner>(loop, *bus, subjects, core::GatewayId("g"),
                                              std::move(mind));
     }
@@ -114,6 +117,7 @@ protected:
     LineOffice lines;
     base::Prng prng{7};
     double lost = 0.0;
+    bool lacks_key_book = false;
     std::size_t slots = 6;
     std::size_t open = 0;
     std::size_t most_open = 0;
@@ -129,6 +133,15 @@ TEST_F(BatchRunnerTest, RunsABatchOnTheSlotsThereAre) {
         EXPECT_EQ(times, 1) << line;
     EXPECT_EQ(most_open, slots);
     EXPECT_EQ(running->core().lines_held(), 0U);
+}
+
+// Else it would be given lines that it can only give back.
+TEST_F(BatchRunnerTest, SaysWhoseLinesItCannotRun) {
+    lacks_key_book = true;
+    serve();
+    running = runner();
+    pass(base::seconds(5));
+    EXPECT_GT(lines.committed.size(), 0U);
 }
 
 TEST_F(BatchRunnerTest, WaitsForACoordinatorThatIsAwayAndLosesNothing) {

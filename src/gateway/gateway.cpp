@@ -99,6 +99,9 @@ void Gateway::start_batches() {
     mind.room = [this] { return core_.room(); };
     mind.start = [this](BatchAsked line) { feed(std::move(line)); };
     mind.stop = [this](http::RequestId request) { feed(ClientGone{request}); };
+    // With neither of them it serves everybody.
+    mind.lacks_key_book = !options_.core.api_key.empty() && !options_.core.uses_key_book;
+    mind.lacks_static_key = options_.core.api_key.empty() && options_.core.uses_key_book;
     batches_ = std::make_unique<BatchRunner>(parts_.loop, parts_.bus, subjects_,
                                              options_.core.gateway, std::move(mind));
 }

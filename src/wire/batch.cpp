@@ -76,6 +76,8 @@ std::string encode(const BatchAsk& ask) {
     v1::BatchAsk out;
     out.set_items_max(ask.items_max);
     out.mutable_running_leases()->Add(ask.running_leases.begin(), ask.running_leases.end());
+    out.set_lacks_key_book(ask.lacks_key_book);
+    out.set_lacks_static_key(ask.lacks_static_key);
     return out.SerializeAsString();
 }
 
@@ -88,7 +90,10 @@ base::Result<BatchAsk> decode_batch_ask(std::string_view bytes) {
     check_leases(checks, in.running_leases());
     if (!checks.ok())
         return checks.error();
-    return BatchAsk{in.items_max(), {in.running_leases().begin(), in.running_leases().end()}};
+    return BatchAsk{in.items_max(),
+                    {in.running_leases().begin(), in.running_leases().end()},
+                    in.lacks_key_book(),
+                    in.lacks_static_key()};
 }
 
 std::string encode(const BatchWork& work) {

@@ -35,6 +35,10 @@ inline constexpr std::array<std::string_view, 3> batch_endpoints{
 struct BatchAsk {
     std::uint32_t items_max = 0;  // 0: none, only keep the leases
     std::vector<std::uint64_t> running_leases;
+    // Whose lines it cannot run: those of keys that the coordinator has made, or those of the key
+    // that programs are given at their start (its id is "static").
+    bool lacks_key_book = false;
+    bool lacks_static_key = false;
     friend bool operator==(const BatchAsk&, const BatchAsk&) = default;
 };
 [[nodiscard]] std::string encode(const BatchAsk& ask);

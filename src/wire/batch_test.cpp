@@ -20,7 +20,7 @@ class BatchSamples : public Samples {
 public:
     using Samples::Samples;
 
-    BatchAsk ask() { return {count(batch_items_max), leases()}; }
+    BatchAsk ask() { return {count(batch_items_max), leases(), count(1) == 1, count(1) == 1}; }
 
     BatchWork work() {
         BatchWork work;
