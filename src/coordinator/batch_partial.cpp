@@ -48,8 +48,10 @@ void BatchPartial::take_page(http::RequestId request,
         base::log_warning("coordinator", page.error().message);
         return door_.server().abort(request);  // the client sees that it is not whole
     }
-    if (download.begun && page->items.empty()) {
-        // There was more: the batch has ended meanwhile, and its lines went with it.
+    if (page->items.empty()) {
+        // The batch has ended meanwhile, and its lines went with it; or it has none yet.
+        if (!download.begun)
+            return answer_without_lines(request, download);
         downloads_.erase(found);
         return door_.server().abort(request);
     }
@@ -74,6 +76,22 @@ void BatchPartial::take_page(http::RequestId request,
     } else if (download.given_bytes - download.taken_bytes <= untaken_bytes_max) {
         next_page(request, download);
     }
+}
+
+void BatchPartial::answer_without_lines(http::RequestId request, Download& download) {
+    download.reading = true;
+    store_.find_batch(download.batch, [this, alive = std::weak_ptr(alive_), request](
+                                          const base::Result<std::optional<store::Batch>>& batch) {
+        if (alive.expired() || downloads_.erase(request) == 0)
+            return;
+        if (!batch)
+            return door_.refuse_later(request, batch.error());
+        if (!*batch || (*batch)->ended_at)
+            return door_.refuse(request, wire::ApiErrorCode::conflict, std::string(batch_has_ended),
+                                "id");
+        door_.server().respond(request,
+                               {200, door_.headers({{"content-type", "application/jsonl"}}), {}});
+    });
 }
 
 void BatchPartial::on_written(http::RequestId request, std::uint64_t bytes) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "coordinator/client_door.hpp"
 #include "http/http.hpp"
@@ -17,6 +18,8 @@ namespace idlewatt::coordinator {
 
 // At a time.
 inline constexpr std::size_t partial_downloads_max = 16;
+inline constexpr std::string_view batch_has_ended =
+    "This batch has ended: see its output_file_id and error_file_id.";
 
 class BatchPartial {
 public:
@@ -42,6 +45,7 @@ private:
 
     void next_page(http::RequestId request, Download& download);
     void take_page(http::RequestId request, const base::Result<store::BatchItemPage>& page);
+    void answer_without_lines(http::RequestId request, Download& download);
 
     store::Store& store_;
     ClientDoor& door_;

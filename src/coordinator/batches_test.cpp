@@ -269,6 +269,16 @@ TEST_F(BatchesTest, WhatHasEndedCanBeReadBefore) {
     EXPECT_EQ(lines_in(show(id)["error_file_id"]).size(), 200U);
 }
 
+// Its lines go with its end: nothing is to be read, which is not the same as nothing done.
+TEST_F(BatchesTest, WhatEndsBeforeItIsReadIsNoEmptyAnswer) {
+    const std::string id = batch(request_lines(3));
+    EXPECT_EQ(mine("GET", "/v1/batches/" + id + "/x-partial").status, 200);
+    std::erase_if(database->lines, [&](const auto& one) { return one.first.first == id; });
+    EXPECT_EQ(mine("GET", "/v1/batches/" + id + "/x-partial").status, 200) << "it still runs";
+    database->batches.at(id).ended_at = loop.wall_now();
+    EXPECT_EQ(mine("GET", "/v1/batches/" + id + "/x-partial").status, 409);
+}
+
 TEST_F(BatchesTest, LargeAnswersComeInParts) {
     const std::string id = batch(request_lines(2));
     const auto items = work(2).items;
