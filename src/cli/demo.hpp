@@ -30,7 +30,7 @@ inline constexpr base::Duration default_story_time = base::seconds(60);
 inline constexpr std::uint32_t demo_vehicles_max = 64;
 // Running answers may end this long after the story; then the fleet is asked to end.
 inline constexpr base::Duration last_answers_max = base::seconds(3);
-inline constexpr base::Duration fleet_stop_max = base::seconds(4);
+inline constexpr base::Duration fleet_stop_max = base::seconds(6);
 
 struct DemoOptions {
     std::string scenario_path;  // empty: the built-in day

@@ -253,16 +253,19 @@ base::Result<void> Fleet::wait_for_gateway() {
                            options_.stop_asked);
 }
 
-// In the order in which they need each other: cars hand over and deliver before their server goes.
+// The gateway tells its clients that it ends, while it can speak; then cars deliver their receipts
+// before their server goes.
 void Fleet::stop(base::Duration limit) {
     std::vector<Supervisor*> agents;
     for (const Car& car : cars_) {
         if (car.agent)
             agents.push_back(car.agent.get());
     }
-    std::vector<Supervisor*> servers{gateway_.get(), coordinator_.get(), nats_.get()};
+    std::vector<Supervisor*> door{gateway_.get()};
+    std::vector<Supervisor*> servers{coordinator_.get(), nats_.get()};
+    std::erase(door, nullptr);
     std::erase(servers, nullptr);
-    stop_in_order(loop_, {agents, servers}, limit);
+    stop_in_order(loop_, {door, agents, servers}, limit);
 }
 
 void Fleet::act(signals::ActionKind action, std::uint32_t vehicle) {

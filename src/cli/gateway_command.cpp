@@ -110,7 +110,8 @@ int run_gateway(const config::Settings& settings, const std::string& tap_path) {
         std::move(role));
     gateway.start();
     base::log_info("gateway", "listens on port " + std::to_string(listening->port));
-    run_role(loop, settings.text("gateway.pid_file"));
+    run_role(loop, settings.text("gateway.pid_file"),
+             [&] { gateway.stop([&loop] { loop.stop(); }); });
     return to_int(ExitCode::ok);
 }
 

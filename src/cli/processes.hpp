@@ -39,8 +39,8 @@ struct RunningNats {
                                                  const std::string& hint,
                                                  const StopAsked& stop_asked);
 
-// One group after the other is asked to end; the last two share the time that is left. What has not
-// ended then is killed.
+// One group after the other is asked to end; each has its share of the time. What has not ended
+// then is killed.
 void stop_in_order(base::AsioLoop& loop, const std::vector<std::vector<Supervisor*>>& groups,
                    base::Duration limit);
 

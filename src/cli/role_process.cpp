@@ -74,13 +74,22 @@ base::Result<RoleKey> role_key_of(const config::Settings& settings, const std::s
     return RoleKey{std::move(*key), std::move(*jwt)};
 }
 
-void run_role(base::AsioLoop& loop, const std::string& pid_file) {
+void run_role(base::AsioLoop& loop, const std::string& pid_file,
+              const std::function<void()>& on_signal) {
     if (!pid_file.empty())
         write_pid_file(pid_file, getpid());
     boost::asio::signal_set signals(loop.context(), SIGINT, SIGTERM);
-    signals.async_wait([&](const boost::system::error_code& error, int) {
+    const auto stop_at_once = [&loop](const boost::system::error_code& error, int) {
         if (!error)
             loop.stop();
+    };
+    signals.async_wait([&](const boost::system::error_code& error, int number) {
+        if (error || !on_signal) {
+            stop_at_once(error, number);
+            return;
+        }
+        signals.async_wait(stop_at_once);
+        on_signal();
     });
     loop.run();
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -35,8 +36,10 @@ struct RoleKey {
 [[nodiscard]] base::Result<RoleKey> role_key_of(const config::Settings& settings,
                                                 const std::string& role);
 
-// Writes the pid file and runs until SIGINT or SIGTERM.
-void run_role(base::AsioLoop& loop, const std::string& pid_file);
+// Writes the pid file and runs until SIGINT or SIGTERM. on_signal, if there is one, has then to
+// stop the loop, once; a second signal stops it at once.
+void run_role(base::AsioLoop& loop, const std::string& pid_file,
+              const std::function<void()>& on_signal = {});
 
 [[nodiscard]] std::uint64_t random_seed();
 

@@ -78,11 +78,13 @@ struct KeyBookChanged {
 struct KeyBookConfirmed {
     base::WallTime issued_at;
 };
+// The program is about to end: nothing new is taken, and clients are told what becomes of the rest.
+struct Stopping {};
 struct Tick {};
 
 using Event =
     std::variant<Asked, BatchAsked, ClientGone, Written, Announced, CarSaid, CarLeft, Unheard,
-                 BusChanged, OrderAnswered, KeyBookChanged, KeyBookConfirmed, Tick>;
+                 BusChanged, OrderAnswered, KeyBookChanged, KeyBookConfirmed, Stopping, Tick>;
 
 // ── effects ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -140,6 +140,24 @@ void Gateway::tick() {
     forwards_.look(parts_.loop.now());
     if (batches_)
         batches_->look();
+    look_whether_told();
+}
+
+void Gateway::stop(std::function<void()> done) {
+    if (stopped_)
+        return;
+    stopped_ = std::move(done);
+    stop_asked_at_ = parts_.loop.now();
+    feed(Stopping{});
+}
+
+// Of whole answers nobody says when the kernel has them: they get the turns of a tick or two.
+void Gateway::look_whether_told() {
+    if (!stopped_)
+        return;
+    const base::Duration since = parts_.loop.now() - stop_asked_at_;
+    if (since >= gateway_stop_max || (since >= tick_period && core_.all_told()))
+        parts_.loop.post(stopped_);
 }
 
 // A connection's label names the run of the agent: "<vehicle>/<incarnation>". The name is the

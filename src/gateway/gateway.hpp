@@ -4,11 +4,12 @@
 // asks the coordinator for keys, tells it what was asked for and what was delivered, hands files
 // and batches on to it, and runs the lines of batches.
 //
-// Lifecycle: construct, start(); destruction closes nothing gracefully (clients retry). Threads:
-// the loop's. The parts outlive the gateway.
+// Lifecycle: construct, start(), stop(); destruction alone breaks open answers off. Threads: the
+// loop's. The parts outlive the gateway.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ namespace idlewatt::gateway {
 
 inline constexpr base::Duration order_timeout = base::seconds(5);
 inline constexpr base::Duration demand_period = base::seconds(2);
+// For clients that read slowly to learn that the gateway stops.
+inline constexpr base::Duration gateway_stop_max = base::seconds(1);
 
 struct GatewayParts {
     base::Loop& loop;
@@ -63,6 +66,9 @@ public:
     Gateway& operator=(const Gateway&) = delete;
 
     void start();
+    // Takes nothing new, ends open answers in the API's error, and calls back on the loop when
+    // clients have that, or after gateway_stop_max.
+    void stop(std::function<void()> done);
 
     // After a renewal of the credentials.
     void set_user_jwt(std::string user_jwt);
@@ -95,6 +101,7 @@ private:
     void tell_demand();
     void take_departure(const bus::Departure& departure);
     void tick();
+    void look_whether_told();
 
     GatewayParts parts_;
     GatewayOptions options_;
@@ -106,6 +113,8 @@ private:
     std::unique_ptr<KeyBookKeeper> key_book_;
     ForwardDesk forwards_;
     std::unique_ptr<BatchRunner> batches_;
+    std::function<void()> stopped_;  // empty: nobody has asked
+    base::Instant stop_asked_at_;
     base::TimerId timer_{};
     base::TimerId demand_timer_{};
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -34,6 +34,7 @@ Effects GatewayCore::handle(const Event& event, base::Instant now, base::WallTim
 
 void GatewayCore::on(const ClientGone& event, Now now, Effects& effects) {
     stop_settling(event.request, now, effects);
+    leaving_.erase(event.request);
     callers_.erase(event.request);
     const auto found = exchanges_.find(event.request);
     if (found == exchanges_.end() || found->second.done)
@@ -103,6 +104,25 @@ void GatewayCore::on(const KeyBookChanged& event, Now, Effects&) {
 
 void GatewayCore::on(const KeyBookConfirmed& event, Now, Effects&) {
     keys_.confirm(event.issued_at);
+}
+
+// Lines of batches stay where they are: their leases end, and another gateway runs them.
+void GatewayCore::on(const Stopping&, Now now, Effects& effects) {
+    stopping_ = true;
+    for (auto& [request, exchange] : exchanges_) {
+        if (exchange.done || is_batch(request))
+            continue;
+        const bool begun = exchange.begun;
+        ++figures_.requests_failed;
+        fail(exchange,
+             begun ? wire::api_error(wire::ApiErrorCode::worker_preempted,
+                                     "The gateway is stopping. What was sent is valid; ask again "
+                                     "for the rest.")
+                   : wire::api_error(wire::ApiErrorCode::no_capacity, std::string(stopping_words)),
+             now, effects, retry_after_full_s);
+        if (begun && exchange.bytes_written < exchange.bytes_given)
+            leaving_.emplace(request, exchange.bytes_given);
+    }
 }
 
 void GatewayCore::on(const Tick&, Now now, Effects& effects) {

@@ -80,6 +80,8 @@ inline constexpr std::uint32_t retry_after_empty_s = 10;
 // Tokens reserved of a key's limit for a choice that names no max_tokens.
 inline constexpr std::uint32_t tokens_reserved_default = 256;
 inline constexpr std::size_t bytes_per_token_assumed = 4;
+inline constexpr std::string_view stopping_words =
+    "The gateway is stopping.";
 
 // A client that has waited for a car for so long gets that of a batch's line, and for so long after
 // that no other: cars take a moment to say that they are free.
@@ -117,6 +119,8 @@ public:
     [[nodiscard]] const FleetView& fleet() const { return fleet_; }
     [[nodiscard]] const core::KeyBook& key_book() const { return keys_.book(); }
     [[nodiscard]] Room room() const;
+    // After Stopping: everything that streams were given is with the kernel.
+    [[nodiscard]] bool all_told() const { return leaving_.empty() && settling_.empty(); }
     // What was asked for since the last call; once in a while, for the coordinator.
     [[nodiscard]] std::vector<core::ModelDemand> take_demand(base::Instant now);
 
@@ -151,6 +155,7 @@ private:
     void on(const OrderAnswered& event, Now now, Effects& effects);
     void on(const KeyBookChanged& event, Now now, Effects& effects);
     void on(const KeyBookConfirmed& event, Now now, Effects& effects);
+    void on(const Stopping& event, Now now, Effects& effects);
     void on(const Tick& event, Now now, Effects& effects);
 
     // HTTP (gateway_http.cpp)
@@ -308,6 +313,9 @@ private:
     // Ended attempts: the last sequence, for cars that missed the last acknowledgement.
     std::unordered_map<core::AttemptId, std::uint64_t> closed_;
     std::deque<core::AttemptId> closed_order_;
+
+    bool stopping_ = false;
+    std::map<http::RequestId, std::uint64_t> leaving_;  // streams that Stopping ended: their bytes
 
     wire::GatewayFigures figures_;
     std::deque<double> gaps_ms_;

@@ -248,5 +248,35 @@ TEST_F(GatewayCoreTest, ACarThatCannotFillAGapIsGivenUp) {
     EXPECT_TRUE(moved);
 }
 
+TEST_F(GatewayCoreTest, TellsEverybodyThatItStops) {
+    announce("car");
+    const Tell open = opened(ask(1));
+    piece(open, 1, "one");
+    all_written(1);
+    const Tell whole = opened(ask(2, ask_whole));
+    const Effects last = feed(Stopping{});
+    EXPECT_NE(written(last).find(R"("code":"worker_preempted")"), std::string::npos);
+    EXPECT_EQ(written(last).find("[DONE]"), std::string::npos);
+    ASSERT_EQ(all<EndResponse>(last).size(), 1u);
+    EXPECT_EQ(answer(last).status, 503);
+    EXPECT_EQ(answer(last).headers.count("retry-after"), 1u);
+    EXPECT_EQ(told<core::Cancel>(last).size(), 2u) << "cars go on working for nobody";
+    EXPECT_FALSE(core.all_told()) << "the error is not with the kernel yet";
+    all_written(1);
+    EXPECT_TRUE(core.all_told());
+    EXPECT_EQ(answer(ask(3)).status, 503);
+    EXPECT_EQ(answer(send(4, "GET", "/healthz")).status, 503);
+    EXPECT_EQ(written(piece(whole, 1, "late")), "");
+}
+
+TEST_F(GatewayCoreTest, WaitsForNoClientThatHasGone) {
+    announce("car");
+    piece(opened(ask(1)), 1, "one");
+    feed(Stopping{});
+    EXPECT_FALSE(core.all_told());
+    feed(ClientGone{http::RequestId{1}});
+    EXPECT_TRUE(core.all_told());
+}
+
 }  // namespace
 }  // namespace idlewatt::gateway

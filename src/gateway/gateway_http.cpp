@@ -96,7 +96,10 @@ void GatewayCore::on(const Asked& event, Now now, Effects& effects) {
     caller.client_request_id = repeatable_client_id(request);
     caller.origin = allowed_origin(request, config_.cors_origins);
     caller.arrived_at = now.instant;
-    if (request.method == "OPTIONS") {
+    if (stopping_) {
+        refuse(request.id, wire::api_error(ApiErrorCode::no_capacity, std::string(stopping_words)),
+               now, effects, retry_after_full_s);
+    } else if (request.method == "OPTIONS") {
         respond(request.id, preflight(caller), now, effects);
     } else if (path_of(request) == "/healthz") {
         respond(request.id, json_response(200, "{\"status\":\"ok\"}"), now, effects);

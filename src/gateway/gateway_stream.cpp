@@ -247,6 +247,9 @@ void GatewayCore::take(Place& place, const core::Refused& refused, Now now, Effe
 
 void GatewayCore::on(const Written& event, Now now, Effects& effects) {
     settle_written(event, now, effects);
+    if (const auto left = leaving_.find(event.request);
+        left != leaving_.end() && event.bytes >= left->second)
+        leaving_.erase(left);
     const auto found = exchanges_.find(event.request);
     if (found == exchanges_.end())
         return;
