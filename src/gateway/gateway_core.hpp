@@ -80,8 +80,7 @@ inline constexpr std::uint32_t retry_after_empty_s = 10;
 // Tokens reserved of a key's limit for a choice that names no max_tokens.
 inline constexpr std::uint32_t tokens_reserved_default = 256;
 inline constexpr std::size_t bytes_per_token_assumed = 4;
-inline constexpr std::string_view stopping_words =
-    "The gateway is stopping.";
+inline constexpr std::string_view stopping_words = "The gateway is stopping.";
 
 // A client that has waited for a car for so long gets that of a batch's line, and for so long after
 // that no other: cars take a moment to say that they are free.
