@@ -162,6 +162,16 @@ void BatchCore::on(const WorkAsked& asked, BatchNow now, Effects& effects) {
     advance_all(now, effects);
 }
 
+namespace {
+
+// The gateway that asks does not know the key, and would give its lines back. The fixed key of
+// programs is in no book; see AdminDesk.
+bool cannot_run(const wire::BatchAsk& ask, const core::KeyId& key) {
+    return key.value == "static" ? ask.lacks_static_key : ask.lacks_key_book;
+}
+
+}  // namespace
+
 // One line of each batch in turn, so that a small batch does not wait for a large one.
 void BatchCore::hand_out(const WorkAsked& asked, BatchNow now, HandOut& out) {
     const std::size_t held = asked.ask.running_leases.size();
@@ -176,6 +186,8 @@ void BatchCore::hand_out(const WorkAsked& asked, BatchNow now, HandOut& out) {
         last_served_ = next->first;
         Open& open = next->second;
         ++passed;
+        if (cannot_run(asked.ask, open.batch.key))
+            continue;
         if (open.batch.status != BatchStatus::in_progress || open.finishing ||
             open.saved != BatchStatus::in_progress || open.batch.expires_at <= now.wall)
             continue;

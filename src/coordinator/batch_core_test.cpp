@@ -444,5 +444,33 @@ TEST_F(BatchHistory, EveryLineEndsInOnePlace) {
     }
 }
 
+// It could only give them back.
+TEST_F(BatchCoreTest, AGatewayGetsNoLinesOfKeysThatItLacks) {
+    begin("b", 2);
+    store::Batch fixed = new_batch("fixed");
+    fixed.key = core::KeyId("static");
+    feed(BatchAdded{fixed});
+    feed(BatchChecked{"fixed", "", lines_of(2), "m"});
+    feed(BatchSaved{"fixed", BatchStatus::in_progress});
+    const auto batches = [&](bool lacks_book, bool lacks_static) {
+        wire::BatchAsk asked{1, {}, lacks_book, lacks_static};
+        std::set<std::string> seen;
+        for (int i = 0; i < 3; ++i) {
+            for (const HandOut& out :
+                 of<HandOut>(feed(WorkAsked{7, core::GatewayId("gw"), asked}))) {
+                for (const auto& line : out.lines) {
+                    seen.insert(line.batch);
+                    feed(LinesReturned{{line.lease}});
+                }
+            }
+        }
+        return seen;
+    };
+    EXPECT_EQ(batches(false, false), (std::set<std::string>{"b", "fixed"}));
+    EXPECT_EQ(batches(true, false), std::set<std::string>{"fixed"});
+    EXPECT_EQ(batches(false, true), std::set<std::string>{"b"});
+    EXPECT_TRUE(batches(true, true).empty());
+}
+
 }  // namespace
 }  // namespace idlewatt::coordinator
