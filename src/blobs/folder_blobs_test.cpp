@@ -73,9 +73,9 @@ TEST_F(FolderBlobsTest, LeavesStrangeFilesAlone) {
     EXPECT_TRUE(std::filesystem::exists(folder + "/blobs/README"));
 }
 
-// Writes parts and says so after each; killed by the test at some point.
+// Writes parts and says so after each, no more than it is let; killed by the test at some point.
 [[noreturn]] void write_until_killed(const std::string& folder, const std::string& content,
-                                     int say_to) {
+                                     int say_to, int let_from) {
     base::AsioLoop loop;
     auto blobs = open_folder_blobs(loop, {folder, 10 * blob_bytes});
     if (!blobs)
@@ -84,6 +84,9 @@ TEST_F(FolderBlobsTest, LeavesStrangeFilesAlone) {
     std::function<void()> go_on = [&] {
         const Progress progress = (*blobs)->progress(name);
         if (::write(say_to, ".", 1) != 1 || progress.complete)
+            return loop.stop();
+        char let = 0;
+        if (::read(let_from, &let, 1) != 1)
             return loop.stop();
         (*blobs)->put(
             name, content.size(), progress.bytes, content.substr(progress.bytes, part_bytes),
@@ -100,14 +103,20 @@ TEST_F(FolderBlobsTest, SurvivesKillsAtAnyPoint) {
     int killed = 0;
     for (; rounds < 60; ++rounds) {
         int pipe[2];
+        int letting[2];
         ASSERT_EQ(::pipe(pipe), 0);
+        ASSERT_EQ(::pipe(letting), 0);
+        // After some part, and then at whatever point one of the next two has come to. It gets no
+        // further, however late the kill comes, so one blob takes several lives.
+        const std::uint64_t parts = 1 + prng.below(8);
+        const std::string let(parts + 1, '.');
+        ASSERT_EQ(::write(letting[1], let.data(), let.size()), static_cast<ssize_t>(let.size()));
         const pid_t child = ::fork();
         ASSERT_GE(child, 0);
         if (child == 0)
-            write_until_killed(folder + "/blobs", content, pipe[1]);
+            write_until_killed(folder + "/blobs", content, pipe[1], letting[0]);
         ::close(pipe[1]);
-        // After some part, and then at whatever point the next one has come to.
-        const std::uint64_t parts = 1 + prng.below(8);
+        ::close(letting[0]);
         char dot = 0;
         for (std::uint64_t i = 0; i < parts && ::read(pipe[0], &dot, 1) == 1; ++i) {
         }
@@ -115,6 +124,7 @@ TEST_F(FolderBlobsTest, SurvivesKillsAtAnyPoint) {
             asm volatile("");
         ::kill(child, SIGKILL);
         ::close(pipe[0]);
+        ::close(letting[1]);
         int status = 0;
         ASSERT_EQ(::waitpid(child, &status, 0), child);
         killed += WIFSIGNALED(status) ? 1 : 0;
