@@ -220,10 +220,14 @@ wire::ApiError GatewayCore::nobody_error(const scheduler::Crowd& crowd) {
                                  "No car that could serve this is ready.");
 }
 
-// While it waited the last car left, and none is about to come: the client had better know.
+// While it waited, or before its car had said anything, the last one left, and none is about to
+// come: the client had better know.
 bool GatewayCore::refuse_hopeless(Exchange& exchange, const Answer& answer, Now now,
                                   Effects& effects) {
-    if (answer.attempts > 0 || is_batch(exchange.request))
+    const bool gets_on = std::ranges::any_of(exchange.answers, [](const Answer& one) {
+        return one.attempt || one.finished || one.resume.tokens > 0;
+    });
+    if (gets_on || exchange.broken_off(answer) || is_batch(exchange.request))
         return false;
     const scheduler::Crowd crowd = this->crowd(exchange.head.model, exchange.needs, now);
     const auto admission = scheduler::admit(crowd, {waiting_time_max, waiting_max});

@@ -273,6 +273,17 @@ TEST_F(GatewayDoor, AShortGapIsWaitedOutAndALongOneEndsEarly) {
     }
 }
 
+TEST_F(GatewayDoor, ACarThatLeftBeforeItsFirstWordLeavesNobodyWaiting) {
+    announce("car");
+    const Tell open = opened(ask(1, ask_whole));
+    say(open, core::Alive{1, 0});
+    say(open, core::Numbered{1, core::Yielded{core::Reason::occupied}});
+    announce("car", core::Reason::occupied);
+    const auto refused = answer(pass(scheduler::nobody_tolerated + base::seconds(1)));
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_NE(refused.body.find("no_capacity"), std::string::npos) << refused.body;
+}
+
 // The only car of a fleet is away for a moment; that others serve the model does not help.
 TEST_F(GatewayDoor, AShortGapOfAFleetIsWaitedOutToo) {
     core::ApiKey own = key("own");
