@@ -3,6 +3,7 @@
 #include "hostile_client.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -27,6 +28,10 @@ constexpr std::size_t standing_max = 64;
 constexpr int answer_ms_max = 60'000;
 constexpr std::size_t answer_bytes_max = 64 * 1024 * 1024;
 
+// What is sent within this is not late, however slow the machine.
+constexpr std::chrono::milliseconds late_after{http::read_timeout.whole_milliseconds() / 2};
+constexpr int status_too_late = 408;
+
 // What the bytes are to a server, judged by the server's own parser.
 struct Asked {
     bool answer_due = false;
@@ -35,7 +40,7 @@ struct Asked {
     http::Headers headers;
 };
 
-Asked judge_in_parts(std::string_view bytes, std::size_t part_bytes) {
+Asked judge_in_parts(std::string_view bytes, std::size_t first_bytes, std::size_t part_bytes) {
     Asked asked;
     http::RequestParser parser;
     bool limited = false;
@@ -57,7 +62,7 @@ Asked judge_in_parts(std::string_view bytes, std::size_t part_bytes) {
         if (asked.answer_due || (progress.taken == 0 && offered == bytes.size()))
             return asked;
         if (progress.taken == 0)
-            offered = std::min(bytes.size(), offered + part_bytes);
+            offered = std::min(bytes.size(), offered + (offered == 0 ? first_bytes : part_bytes));
     }
     asked.answer_due = true;
     asked.more_behind = taken < bytes.size();
@@ -67,12 +72,16 @@ Asked judge_in_parts(std::string_view bytes, std::size_t part_bytes) {
 }
 
 // Empty lines before a request mean nothing. A head that is broken in the middle may look as if
-// more were to come when it arrives in parts: then it is answered, or not yet.
-Asked judge(std::string_view bytes) {
-    bytes.remove_prefix(std::min(bytes.find_first_not_of("\r\n"), bytes.size()));
-    Asked asked = judge_in_parts(bytes, std::max<std::size_t>(bytes.size(), 1));
-    if (asked.answer_due)
-        asked.answer_due = judge_in_parts(bytes, 7).answer_due;
+// more were to come when it arrives in parts, by where it is cut: then it is answered, or not yet,
+// and after http::read_timeout with 408.
+Asked judge(std::string_view bytes, std::size_t cut) {
+    const std::size_t empty = std::min(bytes.find_first_not_of("\r\n"), bytes.size());
+    bytes.remove_prefix(empty);
+    const std::size_t all = std::max<std::size_t>(bytes.size(), 1);
+    Asked asked = judge_in_parts(bytes, all, all);
+    asked.answer_due = asked.answer_due && judge_in_parts(bytes, 7, 7).answer_due;
+    if (asked.answer_due && cut > empty)
+        asked.answer_due = judge_in_parts(bytes, cut - empty, all).answer_due;
     return asked;
 }
 
@@ -90,6 +99,7 @@ struct HostileClient::Received {
     bool may_hang_up;
     bool hung_up = false;
     bool closed = false;
+    bool sent_late = false;
 };
 
 std::string wrong_with_answer(int status, const http::Headers& headers, const std::string& body) {
@@ -150,9 +160,8 @@ void HostileClient::leave_standing() {
     standing_.pop_front();
 }
 
-bool HostileClient::send_all(std::string_view bytes) {
-    // Now and then in two parts.
-    const std::size_t cut = prng_.chance(0.1) ? prng_.below(bytes.size() + 1) : bytes.size();
+// In two parts, unless the first is all of it.
+bool HostileClient::send_all(std::string_view bytes, std::size_t cut) {
     for (std::string_view part : {bytes.substr(0, cut), bytes.substr(cut)}) {
         while (!part.empty()) {
             const ssize_t count = ::send(fd_, part.data(), part.size(), MSG_NOSIGNAL);
@@ -195,40 +204,44 @@ std::string HostileClient::receive(Received& received) {
     return "";
 }
 
-std::string HostileClient::exchange(std::string_view bytes, Received& received) {
+std::string HostileClient::exchange(std::string_view bytes, std::size_t cut, Received& received) {
     if (fd_ < 0 && !connect())
         return "cannot connect";
-    static_cast<void>(send_all(bytes));  // a server may answer, and close, before it has all
+    const auto begun = std::chrono::steady_clock::now();
+    static_cast<void>(send_all(bytes, cut));  // a server may answer, and close, before it has all
+    received.sent_late = std::chrono::steady_clock::now() - begun > late_after;
     return receive(received);
 }
 
-void HostileClient::begin_only(std::string_view bytes) {
+void HostileClient::begin_only(std::string_view bytes, std::size_t cut) {
     ++figures_.begun_only;
     if (fd_ < 0 && !connect())
         return;
-    if (send_all(bytes) && prng_.chance(0.5))
+    if (send_all(bytes, cut) && prng_.chance(0.5))
         leave_standing();
     else
         close_now(prng_.chance(0.5));
 }
 
 std::string HostileClient::send(const std::string& bytes, Answer* answer) {
-    const Asked asked = judge(bytes);
+    // Now and then in two parts.
+    const std::size_t cut = prng_.chance(0.1) ? prng_.below(bytes.size() + 1) : bytes.size();
+    const Asked asked = judge(bytes, cut);
     ++figures_.requests;
     if (answer != nullptr)
         *answer = {0, asked.headers};
     if (!asked.answer_due) {
-        begin_only(bytes);
+        begin_only(bytes, cut);
         return "";
     }
     const bool fresh = fd_ < 0;
     auto received = std::make_unique<Received>(asked.is_head, prng_.chance(0.3));
-    std::string wrong = exchange(bytes, *received);
+    std::string wrong = exchange(bytes, cut, *received);
     // A connection that was kept may have been closed meanwhile, as HTTP allows.
     if (!fresh && received->closed && !received->parser.head_done()) {
         close_now(false);
         received = std::make_unique<Received>(asked.is_head, prng_.chance(0.3));
-        wrong = exchange(bytes, *received);
+        wrong = exchange(bytes, cut, *received);
     }
     if (!wrong.empty())
         return wrong;
@@ -247,6 +260,8 @@ std::string HostileClient::send(const std::string& bytes, Answer* answer) {
         return "";
     }
     ++figures_.answers[status];
+    if (status == status_too_late && !received->sent_late)
+        return "408 for a request whose bytes were all there";
     return asked.is_head ? "" : wrong_with_answer(status, headers, received->body);
 }
 

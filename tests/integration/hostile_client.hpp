@@ -41,14 +41,14 @@ public:
 
 private:
     [[nodiscard]] bool connect();
-    [[nodiscard]] bool send_all(std::string_view bytes);
+    [[nodiscard]] bool send_all(std::string_view bytes, std::size_t cut);
     void leave_standing();
     void close_now(bool reset);
 
     struct Received;
     [[nodiscard]] std::string receive(Received& received);
-    [[nodiscard]] std::string exchange(std::string_view bytes, Received& received);
-    void begin_only(std::string_view bytes);
+    [[nodiscard]] std::string exchange(std::string_view bytes, std::size_t cut, Received& received);
+    void begin_only(std::string_view bytes, std::size_t cut);
 
     int port_;
     base::Prng prng_;
