@@ -91,6 +91,11 @@ public:
     // At most count bytes (part_bytes_max) of a complete blob; fewer only at its end.
     virtual void read(std::string_view sha256, std::uint64_t offset, std::size_t count,
                       Callback<std::string> done) = 0;
+    // Runs the check on the file of a complete blob, away from the loop, and answers what it
+    // answered; not where there are no files.
+    virtual void examine(std::string_view sha256,
+                         std::function<base::Result<void>(const std::string& path)> check,
+                         Callback<void> done) = 0;
     // Whole or in part; unavailable while pinned. No effect when there is none.
     virtual void erase(std::string_view sha256, Callback<void> done) = 0;
 };

@@ -322,6 +322,28 @@ TEST_P(BlobsConformance, HoldsItsPromisesUnderRandomUse) {
     EXPECT_GT(completed, 20);
 }
 
+TEST_P(BlobsConformance, AnswersWhatItsExaminerSays) {
+    const std::string name = put_whole(39, 300);
+    const bool has_files = !blobs->find(name)->path.empty();
+    const auto examine = [&](const std::string& which) {
+        return wait<void>([&](auto done) {
+            blobs->examine(
+                which,
+                [](const std::string& path) -> base::Result<void> {
+                    return base::fail(base::ErrorKind::bad_input,
+                                      std::to_string(std::filesystem::file_size(path)));
+                },
+                std::move(done));
+        });
+    };
+    const auto examined = examine(name);
+    EXPECT_EQ(examined.has_value(), !has_files);
+    if (has_files) {
+        EXPECT_EQ(examined.error().message, "300");
+    }
+    EXPECT_EQ(kind_of(examine(sha256_of("absent"))), base::ErrorKind::not_found);
+}
+
 TEST_P(BlobsConformance, ADraftGetsTheNameOfItsBytes) {
     const std::string bytes = bytes_of(40, 500);
     auto draft = blobs->draft();

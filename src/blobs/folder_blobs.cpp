@@ -76,6 +76,9 @@ public:
              std::string bytes, Callback<Progress> done) override;
     void read(std::string_view sha256, std::uint64_t offset, std::size_t count,
               Callback<std::string> done) override;
+    void examine(std::string_view sha256,
+                 std::function<base::Result<void>(const std::string& path)> check,
+                 Callback<void> done) override;
     void erase(std::string_view sha256, Callback<void> done) override;
     [[nodiscard]] std::unique_ptr<Draft> draft() override;
 
@@ -270,6 +273,22 @@ void FolderBlobs::read(std::string_view sha256, std::uint64_t offset, std::size_
         on_loop(
             [done, bytes = read_part(file, offset, count)]() mutable { done(std::move(bytes)); });
     });
+}
+
+void FolderBlobs::examine(std::string_view sha256,
+                          std::function<base::Result<void>(const std::string& path)> check,
+                          Callback<void> done) {
+    if (!index_.progress(sha256).complete) {
+        on_loop([done = std::move(done), name = std::string(sha256)] {
+            done(base::fail(base::ErrorKind::not_found, "blob " + name + " is not here"));
+        });
+        return;
+    }
+    index_.use(sha256);
+    reading_.do_later(
+        [this, file = path(sha256), check = std::move(check), done = std::move(done)] {
+            on_loop([done, result = check(file)] { done(result); });
+        });
 }
 
 void FolderBlobs::erase(std::string_view sha256, Callback<void> done) {

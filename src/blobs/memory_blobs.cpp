@@ -43,6 +43,9 @@ public:
              std::string bytes, Callback<Progress> done) override;
     void read(std::string_view sha256, std::uint64_t offset, std::size_t count,
               Callback<std::string> done) override;
+    void examine(std::string_view sha256,
+                 std::function<base::Result<void>(const std::string& path)> check,
+                 Callback<void> done) override;
     void erase(std::string_view sha256, Callback<void> done) override;
     [[nodiscard]] std::unique_ptr<Draft> draft() override;
 
@@ -148,6 +151,15 @@ void MemoryBlobs::read(std::string_view sha256, std::uint64_t offset, std::size_
     const std::string& bytes = shelf_->files.find(sha256)->second.bytes;
     const std::size_t from = std::min<std::size_t>(offset, bytes.size());
     answer<std::string>(std::move(done), bytes.substr(from, std::min(count, part_bytes_max)));
+}
+
+void MemoryBlobs::examine(std::string_view sha256,
+                          std::function<base::Result<void>(const std::string& path)> /*check*/,
+                          Callback<void> done) {
+    answer<void>(std::move(done), index_.progress(sha256).complete
+                                      ? base::Result<void>{}
+                                      : base::fail(base::ErrorKind::not_found,
+                                                   "blob " + std::string(sha256) + " is not here"));
 }
 
 void MemoryBlobs::erase(std::string_view sha256, Callback<void> done) {

@@ -121,6 +121,7 @@ private:
     // admin_models.cpp
     void list_models(Id id);
     void add_model(const Call& call);
+    void register_model(Id id, const core::Model& model);
     void remove_model(Id id, const std::string& escaped_name);
 
     // admin_vehicles.cpp

@@ -56,6 +56,23 @@ void AdminDesk::add_model(const Call& call) {
                       "There are " + std::to_string(core::models_max) +
                           " models already, which is the most that a cell has.");
     }
+    // Bytes that come later are found out by the first car.
+    if (parts_.blobs == nullptr || !parts_.blobs->has(model.sha256))
+        return register_model(id, model);
+    parts_.blobs->check_model(
+        model.sha256, guarded([this, id, model](const base::Result<void>& checked) {
+            if (checked)
+                return register_model(id, model);
+            if (checked.error().kind != base::ErrorKind::bad_input)
+                return refuse(id, checked.error());
+            refuse(id, ApiErrorCode::invalid_value,
+                   "No engine can load this file: " + checked.error().message);
+        }));
+}
+
+void AdminDesk::register_model(Id id, const core::Model& model) {
+    const Placer& placer = parts_.placement.placer();
+    const auto before = placer.models().find(model.name);
     const int status = before == placer.models().end() ? 201 : 200;
     parts_.placement.add_model(model,
                                guarded([this, id, model, status](const base::Result<void>& added) {

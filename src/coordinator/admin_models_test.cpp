@@ -3,10 +3,13 @@
 // Models: registered, uploaded with breaks, told to cars, fetched by them, removed.
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "base/asio_loop.hpp"
 #include "blobs/folder_blobs.hpp"
 #include "coordinator/coordinator_fixture_test.hpp"
+#include "engine/random_model.hpp"
 
 namespace idlewatt::coordinator {
 namespace {
@@ -208,57 +211,98 @@ TEST_F(ModelsTest, ADatabaseThatIsAwayCostsCarsNothing) {
     EXPECT_EQ(add(model("other", "x")).status, 201);
 }
 
-// On a real folder: what was put is what is got, in whole and in part.
-TEST(BlobsOfAFolder, AreServedWithRanges) {
-    std::string folder = std::filesystem::temp_directory_path() / "idlewatt-office-XXXXXX";
-    ASSERT_TRUE(::mkdtemp(folder.data()));
-    {
-        base::AsioLoop loop;
-        bus::MemoryHub hub(loop, 1);
-        auto bus = hub.connect("C_coordinator", "C_coordinator");
-        http::MemoryServer server(loop);
-        auto store = store::open_memory_store(loop, std::make_shared<store::MemoryDatabase>());
-        auto blobs = blobs::open_folder_blobs(loop, {folder + "/blobs"});
-        ASSERT_TRUE(blobs) << blobs.error().message;
+class BlobsOfAFolder : public testing::Test {
+protected:
+    void SetUp() override {
+        std::string made = std::filesystem::temp_directory_path() / "idlewatt-office-XXXXXX";
+        ASSERT_TRUE(::mkdtemp(made.data()));
+        folder = made;
+        auto opened = blobs::open_folder_blobs(loop, {folder + "/blobs"});
+        ASSERT_TRUE(opened) << opened.error().message;
+        blobs = std::move(*opened);
         Options options{"cell"};
         options.authority = test_authority();
         options.operator_key_sha256 = identity::sha256_hex(operator_secret);
-        Coordinator coordinator({loop, *bus, *store, &server, blobs->get()}, options);
-        coordinator.start();
-        const auto call = [&](const std::string& method, const std::string& target,
-                              const std::string& body, http::Headers headers) {
-            HttpAnswer answer;
-            bool ended = false;
-            headers["authorization"] = "Bearer " + operator_secret;
-            if (!body.empty())
-                headers["content-length"] = std::to_string(body.size());
-            server.send(method, target, std::move(headers), body,
-                        {[&](int status, const http::Headers& got) {
-                             answer.status = status;
-                             answer.headers = got;
-                         },
-                         [&](std::string_view bytes) { answer.body += bytes; },
-                         [&](bool) { ended = true; }});
-            for (int i = 0; i < 20'000 && !ended; ++i)
-                loop.run_for(base::milliseconds(1));
-            EXPECT_TRUE(ended);
-            return answer;
-        };
-        std::string bytes;
-        for (int i = 0; i < 300'000; ++i)
-            bytes += std::to_string(i);
-        const std::string path = "/blobs/sha256/" + identity::sha256_hex(bytes);
-        EXPECT_EQ(call("PUT", path, bytes, {}).status, 201);
-        const auto whole = call("GET", path, "", {});
-        EXPECT_EQ(whole.status, 200);
-        EXPECT_TRUE(whole.body == bytes);
-        const auto part = call("GET", path, "", {{"range", "bytes=1000000-"}});
-        EXPECT_EQ(part.status, 206);
-        EXPECT_TRUE(part.body == bytes.substr(1'000'000));
-        EXPECT_EQ(call("DELETE", path, "", {}).status, 204);
-        EXPECT_EQ(call("GET", path, "", {}).status, 404);
+        coordinator.emplace(Parts{loop, *bus, *store, &server, blobs.get()}, options);
+        coordinator->start();
     }
-    std::filesystem::remove_all(folder);
+    void TearDown() override {
+        coordinator.reset();
+        blobs.reset();
+        std::filesystem::remove_all(folder);
+    }
+
+    HttpAnswer call(const std::string& method, const std::string& target, const std::string& body,
+                    http::Headers headers) {
+        HttpAnswer answer;
+        bool ended = false;
+        headers["authorization"] = "Bearer " + operator_secret;
+        if (!body.empty())
+            headers["content-length"] = std::to_string(body.size());
+        server.send(
+            method, target, std::move(headers), body,
+            {[&](int status, const http::Headers& got) {
+                 answer.status = status;
+                 answer.headers = got;
+             },
+             [&](std::string_view bytes) { answer.body += bytes; }, [&](bool) { ended = true; }});
+        for (int i = 0; i < 20'000 && !ended; ++i)
+            loop.run_for(base::milliseconds(1));
+        EXPECT_TRUE(ended);
+        return answer;
+    }
+
+    std::string folder;
+    base::AsioLoop loop;
+    bus::MemoryHub hub{loop, 1};
+    std::unique_ptr<bus::Bus> bus = hub.connect("C_coordinator", "C_coordinator");
+    http::MemoryServer server{loop};
+    std::unique_ptr<store::Store> store =
+        store::open_memory_store(loop, std::make_shared<store::MemoryDatabase>());
+    std::unique_ptr<blobs::Blobs> blobs;
+    std::optional<Coordinator> coordinator;
+};
+
+// What was put is what is got, in whole and in part.
+TEST_F(BlobsOfAFolder, AreServedWithRanges) {
+    std::string bytes;
+    for (int i = 0; i < 300'000; ++i)
+        bytes += std::to_string(i);
+    const std::string path = "/blobs/sha256/" + identity::sha256_hex(bytes);
+    EXPECT_EQ(call("PUT", path, bytes, {}).status, 201);
+    const auto whole = call("GET", path, "", {});
+    EXPECT_EQ(whole.status, 200);
+    EXPECT_TRUE(whole.body == bytes);
+    const auto part = call("GET", path, "", {{"range", "bytes=1000000-"}});
+    EXPECT_EQ(part.status, 206);
+    EXPECT_TRUE(part.body == bytes.substr(1'000'000));
+    EXPECT_EQ(call("DELETE", path, "", {}).status, 204);
+    EXPECT_EQ(call("GET", path, "", {}).status, 404);
+}
+
+// Whoever sends it: cars would drop a good model for it.
+TEST_F(BlobsOfAFolder, AreNoModelWhenTheyAreCutOff) {
+    engine::RandomModelShape shape;
+    shape.layers = 1;
+    shape.width = 64;
+    shape.heads = 2;
+    shape.key_value_heads = 1;
+    shape.feed_forward = 64;
+    ASSERT_TRUE(engine::write_random_model(folder + "/model", shape, 1));
+    std::ifstream file(folder + "/model", std::ios::binary);
+    const std::string whole(std::istreambuf_iterator<char>(file), {});
+    for (const std::string& sent : {whole.substr(0, whole.size() / 2), whole}) {
+        core::Model model;
+        model.name = "tiny";
+        model.sha256 = identity::sha256_hex(sent);
+        model.bytes = sent.size();
+        model.architecture = "llama";
+        ASSERT_EQ(call("PUT", "/blobs/sha256/" + model.sha256, sent, {}).status, 201);
+        const auto added = call("POST", "/api/v1/models", wire::registered_model_body(model), {});
+        const bool is_whole = sent.size() == whole.size();
+        EXPECT_EQ(added.status, is_whole ? 201 : 400) << added.body;
+        EXPECT_EQ(added.body.find("cut off") == std::string::npos, is_whole) << added.body;
+    }
 }
 
 }  // namespace

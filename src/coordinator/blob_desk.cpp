@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/model.hpp"
+#include "engine/model_header.hpp"
 #include "http/file_answer.hpp"
 
 namespace idlewatt::coordinator {
@@ -91,6 +92,20 @@ std::optional<std::string> BlobDesk::blob_of(std::string_view target) {
 
 bool BlobDesk::has(std::string_view sha256) const {
     return blobs_.find(sha256).has_value();
+}
+
+void BlobDesk::check_model(const std::string& sha256,
+                           std::function<void(base::Result<void>)> done) {
+    blobs_.examine(
+        sha256,
+        [](const std::string& path) -> base::Result<void> {
+            const auto header = engine::read_model_header(path);
+            return header ? base::Result<void>{} : tl::unexpected(header.error());
+        },
+        [alive = std::weak_ptr(alive_), done = std::move(done)](const base::Result<void>& checked) {
+            if (!alive.expired())
+                done(checked);
+        });
 }
 
 void BlobDesk::keep(const std::string& name, const std::string& sha256) {

@@ -60,6 +60,8 @@ public:
     void on_gone(http::RequestId request);
 
     [[nodiscard]] bool has(std::string_view sha256) const;
+    // Whether an engine could make sense of its head, and all of its tensors are there.
+    void check_model(const std::string& sha256, std::function<void(base::Result<void>)> done);
     // These are not dropped to make room for others.
     void keep(const std::string& name, const std::string& sha256);
     void let_go(const std::string& name);
