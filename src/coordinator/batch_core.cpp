@@ -32,14 +32,20 @@ bool BatchCore::uses_file(const std::string& file) const {
         open_, [&](const auto& one) { return one.second.batch.input_file == file; });
 }
 
+std::size_t BatchCore::open_count(const core::KeyId& key) const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(open_, [&](const auto& one) { return one.second.batch.key == key; }));
+}
+
 // ── lines ───────────────────────────────────────────────────────────────────────────────────────
 
 void BatchCore::put_lines(Open& open, const std::vector<store::BatchLine>& lines,
                           std::size_t total) {
     open.lines.assign(total, {});
     open.queue.clear();
+    open.resting.clear();
     for (const store::BatchLine& line : lines) {
-        open.lines.at(line.line - 1) = {line.offset, 0, line.bytes, LineState::waiting};
+        open.lines.at(line.line - 1) = {line.offset, 0, line.bytes, LineState::waiting, 0};
         open.queue.push_back(line.line);
     }
     open.unfinished = lines.size();
@@ -51,7 +57,27 @@ void BatchCore::wait_again(Open& open, std::uint32_t line) {
     open.queue.push_front(line);
 }
 
-std::optional<std::uint32_t> BatchCore::next_line(Open& open) {
+// Nobody ended it, and nobody gave it back: its gateway died or has no car for it.
+void BatchCore::lapsed(Open& open, std::uint32_t line, base::Instant now) {
+    Line& lapsed = open.lines.at(line - 1);
+    if (lapsed.lapses < batch_lapses_free) {
+        ++lapsed.lapses;
+        return wait_again(open, line);
+    }
+    base::Duration rest = batch_rest_first;
+    for (int i = batch_lapses_free; i < lapsed.lapses && rest < batch_rest_max; ++i)
+        rest = rest * 2;
+    if (rest < batch_rest_max)
+        ++lapsed.lapses;
+    lapsed.state = LineState::waiting;
+    open.resting.emplace(now + std::min(rest, batch_rest_max), line);
+}
+
+std::optional<std::uint32_t> BatchCore::next_line(Open& open, base::Instant now) {
+    while (!open.resting.empty() && open.resting.begin()->first <= now) {
+        open.queue.push_back(open.resting.begin()->second);
+        open.resting.erase(open.resting.begin());
+    }
     while (!open.queue.empty()) {
         const std::uint32_t line = open.queue.front();
         if (open.lines.at(line - 1).state == LineState::waiting)
@@ -81,7 +107,7 @@ void BatchCore::end_old_leases(BatchNow now) {
         }
         Open& open = open_.at(lease->second.batch);
         --open.busy;
-        wait_again(open, lease->second.line);
+        lapsed(open, lease->second.line, now.instant);
         lease = leases_.erase(lease);
     }
 }
@@ -191,7 +217,7 @@ void BatchCore::hand_out(const WorkAsked& asked, BatchNow now, HandOut& out) {
         if (open.batch.status != BatchStatus::in_progress || open.finishing ||
             open.saved != BatchStatus::in_progress || open.batch.expires_at <= now.wall)
             continue;
-        const auto number = next_line(open);
+        const auto number = next_line(open, now.instant);
         if (!number)
             continue;
         Line& line = open.lines.at(*number - 1);

@@ -9,8 +9,9 @@
 // A line is waiting, leased, being committed or ended. A lease that its gateway does not name for
 // wire::batch_lease_life is over, and the line waits again; the first result that is committed is
 // the line's, from whomever it comes. Leases are known here only: after a restart every line that
-// has no result waits. No line is leased before the store knows that the batch is in progress,
-// since checking it again would begin anew.
+// has no result waits. A line whose leases run out time and again, because no car serves its model
+// or because it takes gateways along, rests longer and longer in between. No line is leased before
+// the store knows that the batch is in progress, since checking it again would begin anew.
 #pragma once
 
 #include <deque>
@@ -26,10 +27,17 @@ namespace idlewatt::coordinator {
 
 // Of a cell at a time; for more there is a 429.
 inline constexpr std::size_t batches_open_max = 64;
+// Of these, a key has no more than that.
+inline constexpr std::size_t batches_open_per_key_max = 16;
 // Lines that run when their batch is cancelled may still end within this time.
 inline constexpr base::Duration batch_cancel_grace = base::seconds(60);
 // After files that could not be written.
 inline constexpr base::Duration batch_finish_retry = base::seconds(5);
+// A line waits at once after so many leases that ran out: gateways die. After the next it rests for
+// this long, then for twice as long, up to the most.
+inline constexpr std::uint8_t batch_lapses_free = 2;
+inline constexpr base::Duration batch_rest_first = base::minutes(1);
+inline constexpr base::Duration batch_rest_max = base::minutes(30);
 
 class BatchCore {
 public:
@@ -41,6 +49,7 @@ public:
     // Open ones only; nullptr: it has ended, or never was.
     [[nodiscard]] const store::Batch* find(const std::string& batch) const;
     [[nodiscard]] std::size_t open_count() const { return open_.size(); }
+    [[nodiscard]] std::size_t open_count(const core::KeyId& key) const;
     [[nodiscard]] bool uses_file(const std::string& file) const;
     [[nodiscard]] std::size_t leases() const { return leases_.size(); }
 
@@ -51,11 +60,13 @@ private:
         std::uint64_t lease = 0;
         std::uint32_t bytes = 0;
         LineState state = LineState::ended;
+        std::uint8_t lapses = 0;
     };
     struct Open {
         store::Batch batch;
         std::vector<Line> lines{};          // line n at n - 1
         std::deque<std::uint32_t> queue{};  // lines that wait, and some that did
+        std::multimap<base::Instant, std::uint32_t> resting{};  // until then; likewise
         std::size_t unfinished = 0;
         std::size_t busy = 0;  // leased or being committed
         std::size_t committing = 0;
@@ -89,7 +100,8 @@ private:
 
     void put_lines(Open& open, const std::vector<store::BatchLine>& lines, std::size_t total);
     void wait_again(Open& open, std::uint32_t line);
-    [[nodiscard]] std::optional<std::uint32_t> next_line(Open& open);
+    void lapsed(Open& open, std::uint32_t line, base::Instant now);
+    [[nodiscard]] std::optional<std::uint32_t> next_line(Open& open, base::Instant now);
     void hand_out(const WorkAsked& asked, BatchNow now, HandOut& out);
     void end_leases_of(const std::string& batch, Open& open);
     void end_old_leases(BatchNow now);

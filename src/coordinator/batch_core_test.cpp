@@ -90,6 +90,37 @@ protected:
     BatchCore core{1000};
 };
 
+// No car serves its model, say: it must not go from hand to hand until its window ends.
+TEST_F(BatchCoreTest, ALineThatNobodyEndsRestsLongerAndLonger) {
+    begin("b", 1);
+    const auto lapse = [&] {
+        now = now + wire::batch_lease_life;
+        feed(BatchClock{});
+    };
+    for (int i = 0; i < batch_lapses_free; ++i) {
+        ASSERT_EQ(ask(1).lines.size(), 1U) << "a gateway may die";
+        lapse();
+    }
+    ASSERT_EQ(ask(1).lines.size(), 1U);
+    base::Duration rest = batch_rest_first;
+    for (int i = 0; i < 10; ++i) {
+        lapse();
+        EXPECT_TRUE(ask(1).lines.empty()) << i;
+        now = now + rest + base::milliseconds(-1);
+        EXPECT_TRUE(ask(1).lines.empty()) << i;
+        now = now + base::milliseconds(1);
+        ASSERT_EQ(ask(1).lines.size(), 1U) << i;
+        rest = std::min(rest * 2, batch_rest_max);
+    }
+    EXPECT_EQ(rest, batch_rest_max);
+    // A late result counts while it rests, and others do not wait for it.
+    lapse();
+    begin("c", 1);
+    EXPECT_EQ(ask(5).lines.size(), 1U);
+    EXPECT_EQ(of<AnswerResult>(end_line("b", 1))[0].state, BatchResultState::committed);
+    EXPECT_EQ(finish("b").status, BatchStatus::completed);
+}
+
 TEST_F(BatchCoreTest, FromTheFirstLineToTheLast) {
     begin("b", 2);
     EXPECT_EQ(status("b"), BatchStatus::in_progress);
