@@ -21,6 +21,27 @@ bool add_to_page(const store::File& file, const core::KeyId& key, const FileQuer
 
 }  // namespace
 
+void FileBook::put(const store::File& file) {
+    erase(file.id);
+    files_[file.id] = file;
+    bytes_[file.key] += file.bytes;
+}
+
+void FileBook::erase(const std::string& id) {
+    const auto file = files_.extract(id);
+    if (!file)
+        return;
+    const auto share = bytes_.find(file.mapped().key);
+    share->second -= file.mapped().bytes;
+    if (share->second == 0)
+        bytes_.erase(share);
+}
+
+std::uint64_t FileBook::bytes_of(const core::KeyId& key) const {
+    const auto found = bytes_.find(key);
+    return found == bytes_.end() ? 0 : found->second;
+}
+
 const store::File* FileBook::find(const std::string& id) const {
     const auto found = files_.find(id);
     return found == files_.end() ? nullptr : &found->second;

@@ -30,10 +30,12 @@ struct FilePage {
 
 class FileBook {
 public:
-    void put(const store::File& file) { files_[file.id] = file; }
-    void erase(const std::string& id) { files_.erase(id); }
+    void put(const store::File& file);
+    void erase(const std::string& id);
 
     [[nodiscard]] std::size_t count() const { return files_.size(); }
+    // Of all files of the key. Those that share their bytes are counted each.
+    [[nodiscard]] std::uint64_t bytes_of(const core::KeyId& key) const;
     [[nodiscard]] const store::File* find(const std::string& id) const;
     // nullptr: there is none, or it is somebody else's.
     [[nodiscard]] const store::File* find(const std::string& id, const core::KeyId& key) const;
@@ -43,6 +45,7 @@ public:
 
 private:
     std::map<std::string, store::File> files_;  // ids are ordered by time
+    std::map<core::KeyId, std::uint64_t> bytes_;
 };
 
 }  // namespace idlewatt::coordinator

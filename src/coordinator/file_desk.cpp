@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "coordinator/file_desk.hpp"
 
+#include <charconv>
 #include <utility>
 
 #include "base/log.hpp"
@@ -26,6 +27,15 @@ std::string_view path_in(std::string_view target) {
     while (path.ends_with('/'))
         path.remove_suffix(1);
     return path;
+}
+
+// 0: it does not say.
+std::uint64_t length_of(const http::Request& request) {
+    const auto found = request.headers.find("content-length");
+    const std::string said = found == request.headers.end() ? std::string() : found->second;
+    std::uint64_t bytes = 0;
+    std::from_chars(said.data(), said.data() + said.size(), bytes);
+    return bytes;
 }
 
 bool reads_only(const http::Request& request) {
@@ -71,14 +81,17 @@ void FileDesk::tick() {
     timer_ = loop_.after(file_expiry_period, [this] { tick(); });
     for (const auto& [sha256, tries] : std::exchange(unerased_, {}))
         erase_blob(sha256, tries);
-    for (const store::File& file : book_.expired(loop_.wall_now())) {
-        if (in_use_ && in_use_(file.id))
-            continue;
-        erase(file, [](const base::Result<void>& erased) {
-            if (!erased)
-                base::log_warning("coordinator", erased.error().message);
-        });
-    }
+    for (const store::File& file : book_.expired(loop_.wall_now()))
+        drop(file);
+}
+
+void FileDesk::drop(const store::File& file) {
+    if (in_use_ && in_use_(file.id))
+        return;
+    erase(file, [](const base::Result<void>& erased) {
+        if (!erased)
+            base::log_warning("coordinator", erased.error().message);
+    });
 }
 
 // ── requests ────────────────────────────────────────────────────────────────────────────────────
@@ -229,6 +242,9 @@ void FileDesk::take(const http::Request& request, const core::KeyId& key) {
         return door_.refuse(id, ApiErrorCode::insufficient_quota,
                             "There are too many files. Delete some.");
     }
+    // Without a length, what comes is counted at the end.
+    if (const auto error = no_room_for(key, length_of(request)))
+        return door_.refuse(id, *error);
     FileUpload::Told told;
     told.consumed = [this, id](std::size_t bytes) { door_.server().consume_body(id, bytes); };
     told.failed = [this, id](const wire::ApiError& error) {
@@ -248,6 +264,20 @@ void FileDesk::take(const http::Request& request, const core::KeyId& key) {
         upload.end();
 }
 
+std::optional<wire::ApiError> FileDesk::no_room_for(const core::KeyId& key,
+                                                    std::uint64_t bytes) const {
+    const std::uint64_t share = blobs_.bytes_limit() / file_keys_per_folder;
+    const std::uint64_t there = book_.bytes_of(key);
+    if (there <= share && bytes <= share - there)
+        return std::nullopt;
+    return wire::api_error(ApiErrorCode::insufficient_quota,
+                           "Your files have " + std::to_string(there) + " bytes, and " +
+                               std::to_string(bytes) + " more are above the " +
+                               std::to_string(share) +
+                               " bytes that a key may have. Delete files that you do not need.",
+                           "file");
+}
+
 void FileDesk::received(Id request, const core::KeyId& key, FileUpload::Received& received) {
     store::File file = received.file;
     file.id = door_.fresh_id("file-");
@@ -257,6 +287,8 @@ void FileDesk::received(Id request, const core::KeyId& key, FileUpload::Received
         file.expires_at = file.created_at + *received.expires_after;
     auto pin = std::make_shared<blobs::Pin>(std::move(received.pin));
     drop_upload(request);
+    if (const auto error = no_room_for(key, file.bytes))
+        return door_.refuse(request, *error);
     store_.add_file(file, [this, alive = std::weak_ptr(alive_), request, file,
                            pin](const base::Result<void>& added) {
         if (alive.expired())

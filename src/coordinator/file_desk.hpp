@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,9 @@ namespace idlewatt::coordinator {
 inline constexpr std::string_view files_path = "/v1/files";
 // At a time; more are sent away.
 inline constexpr std::size_t file_uploads_max = 16;
+// The files of one key may take the folder's room divided by this; what batches of it bring is
+// never turned away, but counts.
+inline constexpr std::uint64_t file_keys_per_folder = 4;
 // Files whose time is over are looked for so often.
 inline constexpr base::Duration file_expiry_period = base::seconds(30);
 // Bytes of deleted files that something holds up are tried so often, so many at a time; the folder
@@ -71,6 +75,8 @@ public:
     [[nodiscard]] const FileBook& book() const { return book_; }
     // They are in the store already; the pin is taken over.
     void adopt(const store::File& file, blobs::Pin pin);
+    // Erases it, unless a batch that runs needs it or the store is away.
+    void drop(const store::File& file);
 
 private:
     using Id = http::RequestId;
@@ -82,6 +88,9 @@ private:
     void load();
     void tick();
     void take(const http::Request& request, const core::KeyId& key);
+    // Nothing: there is room for so many bytes more.
+    [[nodiscard]] std::optional<wire::ApiError> no_room_for(const core::KeyId& key,
+                                                            std::uint64_t bytes) const;
     void received(Id request, const core::KeyId& key, FileUpload::Received& received);
     void list(const http::Request& request, const core::KeyId& key);
     void send(const http::Request& request, const store::File& file);

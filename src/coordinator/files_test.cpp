@@ -49,6 +49,27 @@ TEST_F(FilesTest, TwoFilesMayShareTheirBytes) {
     EXPECT_EQ(mine("GET", "/v1/files/" + second + "/content").body, "same");
 }
 
+TEST_F(FilesTest, AKeyHasNoMoreThanItsShareOfTheFolder) {
+    const std::string small = file("small", "user_data");
+    store::File large = database->files.at(small);
+    large.id = "file-large";
+    large.bytes = blobs->bytes_limit() / file_keys_per_folder - large.bytes - 1000;
+    database->files.emplace(large.id, large);
+    close();
+    open();
+    EXPECT_EQ(upload("fits", "user_data").status, 200);
+    const auto refused = upload(std::string(1001, 'x'), "user_data");
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(code_of(refused), "insufficient_quota");
+    EXPECT_NE(refused.body.find(std::to_string(blobs->bytes_limit() / file_keys_per_folder)),
+              std::string::npos);
+    const std::string before = std::exchange(me, key_of(core::KeyRole::customer));
+    EXPECT_EQ(upload(std::string(1001, 'x'), "user_data").status, 200) << "another's share";
+    me = before;
+    EXPECT_EQ(mine("DELETE", "/v1/files/" + large.id).status, 200);
+    EXPECT_EQ(upload(std::string(1001, 'x'), "user_data").status, 200);
+}
+
 TEST_F(FilesTest, FormsThatAreNone) {
     const auto send = [&](const std::string& body,
                           const std::string& type = "multipart/form-data; boundary=xyz") {
