@@ -9,8 +9,12 @@ tl::expected<std::string, ExitCode> ask_for_body(const Connection& connection,
     auto response = ask(connection, question.method, question.path, question.body);
     if (!response)
         return tl::unexpected(report_error(response.error(), output.json, output.err));
-    if (response->status < 200 || response->status > 299)
-        return tl::unexpected(report_refusal(connection, *response, output.json, output.err));
+    if (response->status < 200 || response->status > 299) {
+        const ExitCode code = report_refusal(connection, *response, output.json, output.err);
+        if (code == ExitCode::not_found && !output.json && !question.where_to_look.empty())
+            output.err << question.where_to_look << '\n';
+        return tl::unexpected(code);
+    }
     return std::move(response->body);
 }
 

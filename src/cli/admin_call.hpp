@@ -27,6 +27,13 @@ struct Question {
     std::string method = "GET";
     std::string path;
     std::string body{};
+    std::string where_to_look{};  // for people, when there is no such object
+};
+
+// Where a secret goes that is shown once; an empty path: stdout.
+struct SecretFile {
+    std::string path{};
+    bool force = false;  // also over a file that is there
 };
 
 // The answer's body, or the code to end with when there is none (and it was said why).

@@ -15,6 +15,7 @@
 #include "cli/fake_gateway_test.hpp"
 #include "cli/files.hpp"
 #include "cli/key_commands.hpp"
+#include "cli/model_commands.hpp"
 #include "cli/model_upload.hpp"
 #include "cli/token_commands.hpp"
 #include "cli/vehicle_orders.hpp"
@@ -41,7 +42,10 @@ protected:
         core::ApiKey key;
         key.id = core::KeyId("k1");
         key.label = "anna";
-        if (request.headers.find("authorization")->second != "Bearer secret") {
+        if (request.headers.find("authorization")->second == "Bearer customer") {
+            reply(403, R"({"error":{"message":"Use an operator's key.",)"
+                       R"("code":"insufficient_permissions"}})");
+        } else if (request.headers.find("authorization")->second != "Bearer secret") {
             reply(401, R"({"error":{"message":"No.","code":"invalid_api_key"}})");
         } else if (request.target == "/api/v1/keys" && request.method == "POST") {
             reply(201, wire::key_created_body({key, "iw-the-secret"}));
@@ -50,6 +54,15 @@ protected:
         } else if (request.target == "/api/v1/keys/k1" && request.method == "DELETE") {
             key.revoked_at = base::WallTime{1'000'000};
             reply(200, wire::key_body(key));
+        } else if (request.target == "/api/v1/models" && request.method == "GET") {
+            wire::RegisteredModel row;
+            row.model.name = "tiny";
+            row.model.sha256 = std::string(64, 'a');
+            row.model.bytes = 1;
+            row.model.context_tokens = 8192;
+            reply(200, wire::registered_models_body({row}));
+        } else if (request.target == "/api/v1/keys/anna") {
+            reply(404, R"({"error":{"message":"None.","code":"not_found","param":"id"}})");
         } else if (request.target == "/api/v1/enrolments" && request.method == "POST") {
             wire::EnrolmentCreated created;
             created.enrolment.id = "e1";
@@ -73,19 +86,64 @@ protected:
 };
 
 TEST_F(AdminCommands, a_secret_is_printed_once_or_written_for_its_owner) {
-    ASSERT_EQ(key_create(connection, {.label = "anna"}, "", {out, err}), ExitCode::ok);
+    ASSERT_EQ(key_create(connection, {.label = "anna"}, {}, {out, err}), ExitCode::ok);
     EXPECT_EQ(out.str(), "iw-the-secret\n");
     EXPECT_EQ(err.str().find("iw-the-secret"), std::string::npos);
     EXPECT_NE(err.str().find("next: "), std::string::npos);
     out.str("");
     const std::string file = folder + "/anna.key";
-    ASSERT_EQ(key_create(connection, {}, file, {out, err, true}), ExitCode::ok);
+    ASSERT_EQ(key_create(connection, {}, {file}, {out, err, true}), ExitCode::ok);
     EXPECT_EQ(*read_file(file), "iw-the-secret\n");
     struct stat status {};
     ASSERT_EQ(stat(file.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600U);
     EXPECT_EQ(out.str().find("iw-the-secret"), std::string::npos);
     EXPECT_EQ(Json::parse(out.str())["id"], "k1");
+}
+
+TEST_F(AdminCommands, no_file_is_overwritten_unasked) {
+    const std::string file = folder + "/anna.key";
+    ASSERT_TRUE(write_secret(file, "mine"));
+    EXPECT_EQ(key_create(connection, {}, {file}, {out, err}), ExitCode::usage);
+    EXPECT_EQ(token_create(connection, {}, {file}, {out, err}), ExitCode::usage);
+    EXPECT_NE(err.str().find("--force"), std::string::npos) << err.str();
+    EXPECT_TRUE(server.requests().empty()) << "a key was made that nobody has";
+    EXPECT_EQ(model_make_random(file, {}, 1, false, out, err), ExitCode::usage);
+    EXPECT_EQ(*read_file(file), "mine");
+    EXPECT_EQ(key_create(connection, {}, {file, true}, {out, err}), ExitCode::ok);
+    EXPECT_EQ(*read_file(file), "iw-the-secret\n");
+}
+
+TEST_F(AdminCommands, tell_a_wrong_key_from_a_wrong_role) {
+    connection.api_key = "customer";
+    EXPECT_EQ(key_ls(connection, {out, err}), ExitCode::denied);
+    EXPECT_NE(err.str().find("Use an operator's key"), std::string::npos) << err.str();
+    EXPECT_NE(err.str().find("knows this key"), std::string::npos) << err.str();
+    EXPECT_EQ(err.str().find("Set IDLEWATT_API_KEY"), std::string::npos) << err.str();
+}
+
+TEST_F(AdminCommands, a_label_is_no_id) {
+    EXPECT_EQ(key_revoke(connection, "anna", {out, err}), ExitCode::not_found);
+    EXPECT_NE(err.str().find("idlewatt key ls"), std::string::npos) << err.str();
+}
+
+TEST_F(AdminCommands, models_show_what_they_could_and_what_they_get) {
+    ASSERT_EQ(model_ls(connection, {{"tiny", 2048}}, {out, err}), ExitCode::ok);
+    EXPECT_NE(out.str().find("8192     2048"), std::string::npos) << out.str();
+    out.str("");
+    ASSERT_EQ(model_ls(connection, {}, {out, err}), ExitCode::ok);
+    EXPECT_NE(out.str().find("8192     -"), std::string::npos) << out.str();
+}
+
+TEST_F(AdminCommands, a_taken_name_is_told_before_anything_is_sent) {
+    const std::string file = folder + "/tiny.gguf";
+    const engine::RandomModelShape small{
+        .layers = 1, .width = 64, .heads = 4, .key_value_heads = 2, .feed_forward = 96, .name = ""};
+    ASSERT_EQ(model_make_random(file, small, 1, false, out, err), ExitCode::ok);
+    EXPECT_EQ(model_add(connection, file, "", 1, {out, err}), ExitCode::usage);
+    EXPECT_NE(err.str().find("--name"), std::string::npos) << err.str();
+    for (const http::Request& request : server.requests())
+        EXPECT_EQ(request.method, "GET") << request.target;
 }
 
 TEST_F(AdminCommands, lists_are_for_people_and_for_programs) {
@@ -104,10 +162,10 @@ TEST_F(AdminCommands, orders_and_tokens) {
     EXPECT_EQ(vehicle_order(connection, "car-2", VehicleOrder::pause, {out, err}),
               ExitCode::not_found);
     EXPECT_EQ(vehicle_order(connection, "../x", VehicleOrder::pause, {out, err}), ExitCode::usage);
-    ASSERT_EQ(token_create(connection, {}, "", {out, err}), ExitCode::ok);
+    ASSERT_EQ(token_create(connection, {}, {}, {out, err}), ExitCode::ok);
     EXPECT_EQ(out.str(), "iwt-token\n");
     connection.api_key = "wrong";
-    EXPECT_EQ(token_create(connection, {}, "", {out, err}), ExitCode::denied);
+    EXPECT_EQ(token_create(connection, {}, {}, {out, err}), ExitCode::denied);
 }
 
 // A coordinator that takes a file in parts and breaks off again and again.

@@ -17,6 +17,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <nlohmann/json.hpp>
 
+#include "cli/asking_command.hpp"
 #include "cli/batch_status.hpp"
 #include "cli/batch_transfer.hpp"
 #include "cli/columns.hpp"
@@ -346,15 +347,9 @@ void add_batch_commands(CLI::App& app, Context& context) {
                            "  idlewatt batch submit requests.jsonl --wait\n  idlewatt batch ls\n"
                            "  idlewatt batch results BATCH --out answers.jsonl");
     batch->require_subcommand(1);
-    const auto add = [&](const char* name, const char* about, auto command) {
-        CLI::App* sub = batch->add_subcommand(name, about);
-        sub->add_flag("--json", given->json, "As JSON, on stdout");
-        sub->callback([given, command, &context] {
-            const Output output{std::cout, std::cerr, given->json};
-            const auto to = connection_of(context, Party::gateway, output);
-            context.ends_with(to ? command(*to, *given, output) : to.error());
-        });
-        return sub;
+    AskingCommands<BatchWords> commands(*batch, context, given);
+    const auto add = [&](const char* name, const char* about, auto run) {
+        return commands.add(Party::gateway, name, about, run);
     };
     const auto add_one = [&](const char* name, const char* about, auto command) {
         CLI::App* sub = add(name, about, command);

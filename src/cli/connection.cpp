@@ -54,6 +54,14 @@ void print_error_object(std::string_view code, std::string_view message, std::os
 std::pair<ExitCode, std::string> meaning_of(Party party, int status, const Refusal& refusal) {
     const std::string who(name(party));
     const std::string& code = refusal.code;
+    if (code == "insufficient_permissions") {
+        return {ExitCode::denied,
+                "The " + who +
+                    " knows this key; its role does not allow this. An operator makes a key of "
+                    "another role: idlewatt key create --role ROLE"};
+    }
+    if (code == "data_class_refused")
+        return {ExitCode::denied, ""};
     if (status == 401 || status == 403) {
         return {ExitCode::denied, "Set IDLEWATT_API_KEY to a key that the " + who +
                                       " knows (demo and up say theirs when they start)."};
@@ -151,8 +159,8 @@ http::Call call_to(const Connection& connection, const std::string& method,
 base::Error not_reached(const Connection& connection, const base::Error& why) {
     const bool gateway = connection.party == Party::gateway;
     return {why.kind, "no answer from the " + std::string(name(connection.party)) + " at " +
-                          connection.url + ": " + why.message + "\nStart one (idlewatt " +
-                          (gateway ? "demo" : "up") + "), or set " +
+                          connection.url + ": " + why.message + "\nStart one (idlewatt up" +
+                          (gateway ? " or demo" : "") + "), or set " +
                           (gateway ? "IDLEWATT_URL" : "IDLEWATT_COORDINATOR_URL") +
                           " to where it is."};
 }

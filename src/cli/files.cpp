@@ -52,6 +52,14 @@ base::Result<std::string> read_file(const std::string& path) {
     return text.str();
 }
 
+base::Result<void> may_write_new(const std::string& path, bool force) {
+    std::error_code error;
+    if (force || !std::filesystem::exists(std::filesystem::symlink_status(path, error)))
+        return {};
+    return base::fail(base::ErrorKind::bad_input,
+                      path + " is there already; name another file, or overwrite it with --force");
+}
+
 void write_pid_file(const std::string& path, int pid) {
     static_cast<void>(write_file(path, std::to_string(pid) + "\n"));
 }

@@ -14,6 +14,8 @@ namespace idlewatt::cli {
 [[nodiscard]] base::Result<void> write_secret(const std::string& path, std::string_view text);
 [[nodiscard]] base::Result<void> write_file(const std::string& path, std::string_view text);
 [[nodiscard]] base::Result<std::string> read_file(const std::string& path);
+// An error that names --force when something of this name is there already.
+[[nodiscard]] base::Result<void> may_write_new(const std::string& path, bool force);
 // One decimal integer; a reader never sees half a number.
 void write_pid_file(const std::string& path, int pid);
 [[nodiscard]] base::Result<void> make_folder(const std::string& path);

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/asking_command.hpp"
 #include "cli/columns.hpp"
 #include "cli/files.hpp"
 
@@ -23,7 +24,11 @@ std::string limit_text(std::uint32_t limit) {
 }  // namespace
 
 ExitCode key_create(const Connection& connection, const wire::KeyOrder& order,
-                    const std::string& out_file, const Output& output) {
+                    const SecretFile& out, const Output& output) {
+    const std::string& out_file = out.path;
+    // Before there is a key that nobody has.
+    if (const auto may = may_write_new(out_file, out_file.empty() || out.force); !may)
+        return report_error(may.error(), output.json, output.err);
     const auto created = ask_for(connection, {"POST", keys_path, wire::key_order_body(order)},
                                  output, wire::parse_key_created);
     if (!created)
@@ -81,8 +86,10 @@ ExitCode key_ls(const Connection& connection, const Output& output) {
 
 ExitCode key_revoke(const Connection& connection, const std::string& id, const Output& output) {
     const auto key =
-        ask_for(connection, {"DELETE", std::string(keys_path) + "/" + path_segment(id)}, output,
-                wire::parse_key_body);
+        ask_for(connection,
+                {"DELETE", std::string(keys_path) + "/" + path_segment(id), "",
+                 "A key is revoked by its id, not by its label; `idlewatt key ls` shows both."},
+                output, wire::parse_key_body);
     if (!key)
         return key.error();
     if (output.json)
@@ -96,7 +103,7 @@ namespace {
 
 struct Given {
     wire::KeyOrder order;
-    std::string out_file;
+    SecretFile out;
     std::string id;
     bool json = false;
 };
@@ -127,10 +134,7 @@ void add_create_options(CLI::App& create, const std::shared_ptr<Given>& given) {
         ->type_name("N");
     create.add_option("--requests-at-once", order.limits.requests_at_once, "0: no limit [0]")
         ->type_name("N");
-    create
-        .add_option("--out", given->out_file,
-                    "Write the secret to this file (mode 0600) instead of stdout")
-        ->type_name("FILE");
+    add_secret_file(create, given->out, "secret");
 }
 
 }  // namespace
@@ -142,19 +146,13 @@ void add_key_commands(CLI::App& app, Context& context) {
         "API keys\n\nExamples:\n  idlewatt key create --label anna --out anna.key\n"
         "  idlewatt key ls\n  idlewatt key revoke KEY");
     key->require_subcommand(1);
-    const auto add = [&](const char* name, const char* about, auto command) {
-        CLI::App* sub = key->add_subcommand(name, about);
-        sub->add_flag("--json", given->json, "As JSON, on stdout");
-        sub->callback([given, command, &context] {
-            const Output output{std::cout, std::cerr, given->json};
-            const auto to = connection_of(context, Party::coordinator, output);
-            context.ends_with(to ? command(*to, *given, output) : to.error());
-        });
-        return sub;
+    AskingCommands<Given> commands(*key, context, given);
+    const auto add = [&](const char* name, const char* about, auto run) {
+        return commands.add(Party::coordinator, name, about, run);
     };
     CLI::App* create = add("create", "Make a key; its secret is shown once",
                            [](const Connection& to, const Given& said, const Output& output) {
-                               return key_create(to, said.order, said.out_file, output);
+                               return key_create(to, said.order, said.out, output);
                            });
     add_create_options(*create, given);
     add("ls", "List all keys, without their secrets",

@@ -17,7 +17,7 @@ namespace idlewatt::cli {
 
 // The secret goes to the file (mode 0600) if one is named, else to out.
 ExitCode key_create(const Connection& connection, const wire::KeyOrder& order,
-                    const std::string& out_file, const Output& output);
+                    const SecretFile& out, const Output& output);
 ExitCode key_ls(const Connection& connection, const Output& output);
 ExitCode key_revoke(const Connection& connection, const std::string& id, const Output& output);
 

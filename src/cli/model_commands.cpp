@@ -11,9 +11,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/asking_command.hpp"
 #include "cli/columns.hpp"
+#include "cli/files.hpp"
 #include "cli/model_upload.hpp"
 #include "wire/admin.hpp"
+#include "wire/models.hpp"
 
 namespace idlewatt::cli {
 
@@ -27,9 +30,30 @@ std::string count_text(std::uint64_t count) {
     return std::to_string(count / 1'000'000) + "." + std::to_string(count / 100'000 % 10) + "M";
 }
 
+std::string context_text(const ServedContext& served, const std::string& model) {
+    const auto found = served.find(model);
+    return found == served.end() || found->second == 0 ? "-" : std::to_string(found->second);
+}
+
 }  // namespace
 
-ExitCode model_ls(const Connection& connection, const Output& output) {
+ServedContext served_context(const Connection& gateway) {
+    ServedContext served;
+    base::AsioLoop loop;
+    http::Call call = call_to(gateway, "GET", "/v1/models");
+    call.connect_timeout = call.silence_timeout = served_context_max;
+    const auto response = http::call_and_wait(loop, std::move(call));
+    const auto rows = response && response->status == 200
+                          ? wire::parse_models_body(response->body)
+                          : base::fail(base::ErrorKind::unavailable, "no gateway");
+    if (rows) {
+        for (const wire::ModelRow& row : *rows)
+            served[row.id] = row.context_tokens;
+    }
+    return served;
+}
+
+ExitCode model_ls(const Connection& connection, const ServedContext& served, const Output& output) {
     const auto models =
         ask_for(connection, {"GET", models_path}, output, wire::parse_registered_models);
     if (!models)
@@ -43,12 +67,13 @@ ExitCode model_ls(const Connection& connection, const Output& output) {
         return ExitCode::ok;
     }
     std::vector<std::vector<std::string>> lines{{"MODEL", "SIZE", "PARAMETERS", "WEIGHTS",
-                                                 "CONTEXT", "ASSIGNED", "READY", "WANTED", "FILE"}};
+                                                 "CONTEXT", "SERVED", "ASSIGNED", "READY", "WANTED",
+                                                 "FILE"}};
     for (const wire::RegisteredModel& row : *models) {
         const core::Model& model = row.model;
         lines.push_back({model.name, bytes_text(model.bytes), count_text(model.parameters),
                          model.quantization.empty() ? "-" : model.quantization,
-                         std::to_string(model.context_tokens),
+                         std::to_string(model.context_tokens), context_text(served, model.name),
                          std::to_string(row.vehicles_assigned), std::to_string(row.vehicles_ready),
                          std::to_string(model.replicas_min),
                          row.blob_present ? "there" : "missing"});
@@ -92,16 +117,22 @@ ExitCode model_rm(const Connection& connection, const std::string& name, const O
     return ExitCode::ok;
 }
 
-ExitCode model_make_random(const std::string& path, const engine::RandomModelShape& shape,
-                           std::uint64_t seed, std::ostream& out, std::ostream& err) {
-    const auto written = engine::write_random_model(path, shape, seed);
+ExitCode model_make_random(const std::string& path, engine::RandomModelShape shape,
+                           std::uint64_t seed, bool force, std::ostream& out, std::ostream& err) {
+    // Two models of a cell must not have one name.
+    if (shape.name.empty())
+        shape.name = std::filesystem::path(path).stem().string();
+    auto written = may_write_new(path, force);
+    if (written)
+        written = engine::write_random_model(path, shape, seed);
     if (!written)
         return report_error(written.error(), false, err);
     std::error_code ignored;
     const std::uintmax_t bytes = std::filesystem::file_size(path, ignored);
     out << path << '\n';
     err << "wrote a model of random weights, " << bytes / 1'000'000 << '.' << bytes / 100'000 % 10
-        << " MB\nnext: idlewatt demo --model " << path << '\n';
+        << " MB\nnext: idlewatt model add " << path
+        << ", or a fleet of its own: idlewatt up --model " << path << '\n';
     return ExitCode::ok;
 }
 
@@ -112,6 +143,7 @@ struct RandomGiven {
     engine::RandomModelShape shape;
     std::string type = "f32";
     std::uint64_t seed = 1;
+    bool force = false;
 };
 
 void add_make_random(CLI::App& model, Context& context) {
@@ -134,8 +166,12 @@ void add_make_random(CLI::App& model, Context& context) {
         ->capture_default_str();
     make->add_option("--type", given->type, "Type of the weights: f32, f16 or q8_0")
         ->capture_default_str();
-    make->add_option("--seed", given->seed, "The same shape and seed give the same bytes")
+    make->add_option("--seed", given->seed, "The same shape, seed and name give the same bytes")
         ->capture_default_str();
+    shape.name.clear();
+    make->add_option("--name", shape.name, "Its name in a cell; otherwise the file's")
+        ->type_name("NAME");
+    make->add_flag("--force", given->force, "Overwrite the file if it is there");
     make->callback([given, &context] {
         const auto type = engine::weight_type_named(given->type);
         if (!type) {
@@ -143,8 +179,8 @@ void add_make_random(CLI::App& model, Context& context) {
             return;
         }
         given->shape.weights = *type;
-        context.ends_with(
-            model_make_random(given->path, given->shape, given->seed, std::cout, std::cerr));
+        context.ends_with(model_make_random(given->path, given->shape, given->seed, given->force,
+                                            std::cout, std::cerr));
     });
 }
 
@@ -164,19 +200,18 @@ void add_model_commands(CLI::App& app, Context& context) {
         "  idlewatt model ls\n  idlewatt model rm NAME\n"
         "  idlewatt model make-random tiny.gguf");
     model->require_subcommand(1);
-    const auto add = [&](const char* name, const char* about, auto command) {
-        CLI::App* sub = model->add_subcommand(name, about);
-        sub->add_flag("--json", given->json, "As JSON, on stdout");
-        sub->callback([given, command, &context] {
-            const Output output{std::cout, std::cerr, given->json};
-            const auto to = connection_of(context, Party::coordinator, output);
-            context.ends_with(to ? command(*to, *given, output) : to.error());
-        });
-        return sub;
+    AskingCommands<Given> commands(*model, context, given);
+    const auto add = [&](const char* name, const char* about, auto run) {
+        return commands.add(Party::coordinator, name, about, run);
     };
     add("ls", "List all models, and how many cars hold them",
-        [](const Connection& to, const Given&, const Output& output) {
-            return model_ls(to, output);
+        [&context](const Connection& to, const Given&, const Output& output) {
+            const auto settings = load_settings(context, {});
+            const auto gateway = settings
+                                     ? connection_from(*settings, Party::gateway)
+                                     : base::Result<Connection>(tl::unexpected(settings.error()));
+            return model_ls(
+                to, gateway && !output.json ? served_context(*gateway) : ServedContext(), output);
         })
         ->alias("list");
     CLI::App* put = add("add", "Send a GGUF file to the coordinator; goes on where it ended before",

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <map>
 #include <string>
 
 #include "cli/admin_call.hpp"
@@ -18,13 +19,21 @@ class App;
 
 namespace idlewatt::cli {
 
-ExitCode model_ls(const Connection& connection, const Output& output);
+// Tokens of context that cars give an answer, by model, as a gateway knows it. What a model could
+// have is in its file; what it gets is the cars' setting.
+using ServedContext = std::map<std::string, std::uint32_t>;
+inline constexpr base::Duration served_context_max = base::seconds(5);
+// Empty without a gateway.
+[[nodiscard]] ServedContext served_context(const Connection& gateway);
+
+ExitCode model_ls(const Connection& connection, const ServedContext& served, const Output& output);
 // An empty name: the one in the file's header, or the file's.
 ExitCode model_add(const Connection& connection, const std::string& path, const std::string& name,
                    std::uint32_t replicas_min, const Output& output);
 ExitCode model_rm(const Connection& connection, const std::string& name, const Output& output);
-ExitCode model_make_random(const std::string& path, const engine::RandomModelShape& shape,
-                           std::uint64_t seed, std::ostream& out, std::ostream& err);
+// A shape without a name: the file's.
+ExitCode model_make_random(const std::string& path, engine::RandomModelShape shape,
+                           std::uint64_t seed, bool force, std::ostream& out, std::ostream& err);
 
 void add_model_commands(CLI::App& app, Context& context);
 

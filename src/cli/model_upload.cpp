@@ -82,6 +82,27 @@ base::Result<There> look_there(base::AsioLoop& loop, const Connection& connectio
     return There{};
 }
 
+// Before anything is sent: another file of this name. What cannot be asked is told at the end.
+base::Result<void> name_is_free(base::AsioLoop& loop, const Connection& connection,
+                                const core::Model& model) {
+    const auto response = http::call_and_wait(loop, call_to(connection, "GET", "/api/v1/models"));
+    if (!response || response->status != 200)
+        return {};
+    const auto rows = wire::parse_registered_models(response->body);
+    if (!rows)
+        return {};
+    for (const wire::RegisteredModel& row : *rows) {
+        if (row.model.name == model.name && row.model.sha256 != model.sha256) {
+            return base::fail(base::ErrorKind::bad_input,
+                              "the cell has another model of the name '" + model.name +
+                                  "'; add this one by another (idlewatt model add FILE --name "
+                                  "NAME), or remove that one (idlewatt model rm " +
+                                  model.name + ")");
+        }
+    }
+    return {};
+}
+
 struct Sent {
     http::Response response;
     base::Result<void> end;
@@ -197,6 +218,8 @@ base::Result<void> upload_blob(base::AsioLoop& loop, const Connection& connectio
 base::Result<core::Model> add_model(base::AsioLoop& loop, const Connection& connection,
                                     const std::string& path, core::Model model, std::ostream& err,
                                     ProgressStyle style) {
+    if (const auto free = name_is_free(loop, connection, model); !free)
+        return tl::unexpected(free.error());
     Progress progress(err, style, "send " + model.name, model.bytes);
     auto sent = upload_blob(loop, connection, path, model, progress);
     if (!sent)

@@ -54,8 +54,12 @@ void Progress::begin(std::uint64_t bytes, base::Instant now) {
     first_bytes_ = bytes_ = std::min(bytes, total_bytes_);
     began_at_ = now;
     if (style_ == ProgressStyle::plain && bytes > 0)
-        err_ << what_ << ": goes on behind " << amount(bytes) << '\n';
-    tenth_ = total_bytes_ == 0 ? 0 : bytes_ * 10 / total_bytes_;
+        err_ << what_ << ": "
+             << (unit_ == ProgressUnit::bytes
+                     ? amount(bytes_) + " of " + amount(total_bytes_) +
+                           " are there from an earlier try\n"
+                     : std::to_string(bytes_) + " of " + amount(total_bytes_) +
+                           " are answered already\n");
     drawn_at_ = style_ == ProgressStyle::plain ? now : drawn_at_;
 }
 
@@ -63,13 +67,8 @@ void Progress::update(std::uint64_t bytes, base::Instant now) {
     bytes_ = std::max(bytes_, std::min(bytes, total_bytes_));
     if (style_ == ProgressStyle::none)
         return;
-    const std::uint64_t tenth = total_bytes_ == 0 ? 10 : bytes_ * 10 / total_bytes_;
-    const bool due = style_ == ProgressStyle::bar
-                         ? now - drawn_at_ >= bar_period
-                         : tenth > tenth_ || now - drawn_at_ >= line_period;
-    if (!due)
+    if (now - drawn_at_ < (style_ == ProgressStyle::bar ? bar_period : line_period))
         return;
-    tenth_ = tenth;
     drawn_at_ = now;
     draw(now);
 }

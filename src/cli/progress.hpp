@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// How far a long transfer, or a batch, is: one bar on a terminal, else a plain line for every tenth
-// or every half minute, nothing where a program reads. It never goes back and never estimates a
-// negative time.
+// How far a long transfer, or a batch, is: one bar on a terminal, else a plain line every ten
+// seconds and one at the end, nothing where a program reads. It never goes back and never estimates
+// a negative time.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ public:
     void finish(base::Instant now);
 
     static constexpr base::Duration bar_period = base::milliseconds(100);
-    static constexpr base::Duration line_period = base::seconds(30);
+    static constexpr base::Duration line_period = base::seconds(10);
 
 private:
     void draw(base::Instant now);
@@ -48,7 +48,6 @@ private:
     ProgressUnit unit_;
     std::uint64_t first_bytes_ = 0;
     std::uint64_t bytes_ = 0;
-    std::uint64_t tenth_ = 0;
     base::Instant began_at_;
     base::Instant drawn_at_{INT64_MIN / 2};
     bool bar_stands_ = false;

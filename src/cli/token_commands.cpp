@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/asking_command.hpp"
 #include "cli/columns.hpp"
 #include "cli/files.hpp"
 
@@ -25,7 +26,10 @@ std::string state_of(const wire::EnrolmentRow& row) {
 }  // namespace
 
 ExitCode token_create(const Connection& connection, const wire::EnrolmentOrder& order,
-                      const std::string& out_file, const Output& output) {
+                      const SecretFile& out, const Output& output) {
+    const std::string& out_file = out.path;
+    if (const auto may = may_write_new(out_file, out_file.empty() || out.force); !may)
+        return report_error(may.error(), output.json, output.err);
     const auto created =
         ask_for(connection, {"POST", enrolments_path, wire::enrolment_order_body(order)}, output,
                 wire::parse_enrolment_created);
@@ -76,7 +80,9 @@ ExitCode token_ls(const Connection& connection, const Output& output) {
 
 ExitCode token_revoke(const Connection& connection, const std::string& id, const Output& output) {
     const auto row =
-        ask_for(connection, {"DELETE", std::string(enrolments_path) + "/" + path_segment(id)},
+        ask_for(connection,
+                {"DELETE", std::string(enrolments_path) + "/" + path_segment(id), "",
+                 "A token is revoked by its id; `idlewatt vehicle token ls` shows it."},
                 output, wire::parse_enrolment_body);
     if (!row)
         return row.error();
@@ -91,7 +97,7 @@ void add_token_commands(CLI::App& vehicle, Context& context) {
     struct Given {
         wire::EnrolmentOrder order;
         std::string life = "1h";
-        std::string out_file;
+        SecretFile out;
         std::string id;
         bool json = false;
     };
@@ -102,15 +108,9 @@ void add_token_commands(CLI::App& vehicle, Context& context) {
                                "  idlewatt vehicle token create --fleet depot-3 --out car.token\n"
                                "  idlewatt vehicle token ls");
     token->require_subcommand(1);
-    const auto add = [&](const char* name, const char* about, auto command) {
-        CLI::App* sub = token->add_subcommand(name, about);
-        sub->add_flag("--json", given->json, "As JSON, on stdout");
-        sub->callback([given, command, &context] {
-            const Output output{std::cout, std::cerr, given->json};
-            const auto to = connection_of(context, Party::coordinator, output);
-            context.ends_with(to ? command(*to, *given, output) : to.error());
-        });
-        return sub;
+    AskingCommands<Given> commands(*token, context, given);
+    const auto add = [&](const char* name, const char* about, auto run) {
+        return commands.add(Party::coordinator, name, about, run);
     };
     CLI::App* create = add("create", "Make a token for one car; it is shown once",
                            [](const Connection& to, Given& said, const Output& output) {
@@ -118,17 +118,14 @@ void add_token_commands(CLI::App& vehicle, Context& context) {
                                if (!life)
                                    return report_error(life.error(), output.json, output.err);
                                said.order.life = *life;
-                               return token_create(to, said.order, said.out_file, output);
+                               return token_create(to, said.order, said.out, output);
                            });
     create->add_option("--label", given->order.label, "For people")->type_name("TEXT");
     create->add_option("--fleet", given->order.fleet, "Fleet that the car will belong to")
         ->type_name("NAME");
     create->add_option("--life", given->life, "How long it may be used: 15m, 12h, 7d [1h]")
         ->type_name("SPAN");
-    create
-        ->add_option("--out", given->out_file,
-                     "Write the token to this file (mode 0600) instead of stdout")
-        ->type_name("FILE");
+    add_secret_file(*create, given->out, "token");
     add("ls", "List all tokens, without their secrets",
         [](const Connection& to, Given&, const Output& output) { return token_ls(to, output); })
         ->alias("list");

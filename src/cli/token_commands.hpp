@@ -16,7 +16,7 @@ namespace idlewatt::cli {
 
 // The token goes to the file (mode 0600) if one is named, else to out.
 ExitCode token_create(const Connection& connection, const wire::EnrolmentOrder& order,
-                      const std::string& out_file, const Output& output);
+                      const SecretFile& out, const Output& output);
 ExitCode token_ls(const Connection& connection, const Output& output);
 ExitCode token_revoke(const Connection& connection, const std::string& id, const Output& output);
 

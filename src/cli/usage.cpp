@@ -68,7 +68,11 @@ std::string nearest_command(const Place& place) {
             names.push_back(child->get_name());
     }
     const std::vector<std::string_view> views(names.begin(), names.end());
-    return std::string(base::nearest(place.unknown, views));
+    return std::string(near_word(place.unknown, views));
+}
+
+std::string meant_instead(const std::string& word) {
+    return word.empty() ? "" : "; did you mean '" + word + "'?";
 }
 
 // A flag among the arguments that the command does not know, with the nearest that it knows.
@@ -86,13 +90,21 @@ std::string unknown_flag(const Place& place, const std::vector<std::string>& arg
         if (!flag.starts_with("--") || flag == "--" || views.empty() ||
             std::find(names.begin(), names.end(), flag) != names.end())
             continue;
-        return place.path + " has no flag '" + flag + "'; did you mean '" +
-               std::string(base::nearest(flag, views)) + "'?";
+        return place.path + " has no flag '" + flag + "'" +
+               meant_instead(std::string(near_word(flag, views)));
     }
     return {};
 }
 
 }  // namespace
+
+// A word that shares little with all of them is no slip of the fingers.
+std::string_view near_word(std::string_view text, std::span<const std::string_view> names) {
+    if (names.empty())
+        return {};
+    const std::string_view near = base::nearest(text, names);
+    return 2 * base::edit_distance(text, near) <= text.size() ? near : std::string_view();
+}
 
 std::string summary_of(std::string_view description) {
     return std::string(description.substr(0, description.find('\n')));
@@ -116,8 +128,8 @@ int report_parse(const CLI::App& app, const CLI::ParseError& error,
     const Place place = place_of(app, arguments);
     std::string what = error.what();
     if (!place.unknown.empty()) {
-        what = place.path + " has no command '" + place.unknown + "'; did you mean '" +
-               nearest_command(place) + "'?";
+        what = place.path + " has no command '" + place.unknown + "'" +
+               meant_instead(nearest_command(place));
     } else if (std::string flag = unknown_flag(place, arguments); !flag.empty()) {
         what = std::move(flag);
     }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,10 @@ void set_up_help(CLI::App& app);
 // The first line, and what stands behind the blank line.
 [[nodiscard]] std::string summary_of(std::string_view description);
 [[nodiscard]] std::string examples_of(std::string_view description);
+
+// The nearest of the names if it is one that fingers may have missed; else empty.
+[[nodiscard]] std::string_view near_word(std::string_view text,
+                                         std::span<const std::string_view> names);
 
 // What the parser threw: help and version go to out with 0, a mistake to err with 2: what is wrong,
 // the nearest right word, where to read on.

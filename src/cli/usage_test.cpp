@@ -33,18 +33,32 @@ TEST(Columns, words_for_people) {
     EXPECT_EQ(path_segment("a/b:c d"), "a%2Fb%3Ac%20d");
 }
 
-TEST(ProgressLines, a_plain_line_for_every_tenth_and_never_back) {
+TEST(ProgressLines, a_plain_line_every_ten_seconds_and_never_back) {
     std::ostringstream err;
     Progress progress(err, ProgressStyle::plain, "send m", 1'000);
     progress.begin(0, at(0));
     for (std::int64_t i = 1; i <= 100; ++i)
-        progress.update(static_cast<std::uint64_t>(i * 10), at(i * 10));
-    progress.update(500, at(1'100));
-    progress.finish(at(1'200));
+        progress.update(static_cast<std::uint64_t>(i * 10), at(i * 350));
+    progress.update(500, at(35'100));
+    progress.finish(at(35'200));
     const std::string text = err.str();
-    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 11) << text;
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4) << text;
     EXPECT_EQ(text.find('\r'), std::string::npos);
     EXPECT_EQ(text.find("-"), std::string::npos);
+}
+
+TEST(ProgressLines, what_takes_a_moment_is_one_line) {
+    std::ostringstream err;
+    Progress progress(err, ProgressStyle::plain, "send m", 7'000'000);
+    progress.begin(0, at(0));
+    for (std::int64_t i = 1; i <= 100; ++i)
+        progress.update(static_cast<std::uint64_t>(i * 70'000), at(i * 20));
+    progress.finish(at(2'100));
+    EXPECT_EQ(err.str(), "send m: 7.0 MB in 2s\n");
+    err.str("");
+    Progress lines(err, ProgressStyle::plain, "batch_1", 3, ProgressUnit::lines);
+    lines.begin(2, at(0));
+    EXPECT_EQ(err.str(), "batch_1: 2 of 3 lines are answered already\n");
 }
 
 TEST(ProgressLines, a_bar_is_drawn_ten_times_a_second_and_cleared) {
@@ -141,6 +155,15 @@ TEST(ConfigShow, names_the_origin_and_hides_secrets) {
     EXPECT_EQ(config_show(settings, true, {out, err}), ExitCode::ok);
     EXPECT_EQ(out.str().find("iw-hidden"), std::string::npos);
     EXPECT_NE(out.str().find("# environment: IDLEWATT_API_KEY"), std::string::npos);
+}
+
+TEST(Usage, only_a_near_word_is_suggested) {
+    const std::vector<std::string_view> names{"run", "up", "vehicle", "model"};
+    EXPECT_EQ(near_word("vehicel", names), "vehicle");
+    EXPECT_EQ(near_word("modle", names), "model");
+    EXPECT_EQ(near_word("frob", names), "");
+    EXPECT_EQ(near_word("nonsense", names), "");
+    EXPECT_EQ(near_word("x", {}), "");
 }
 
 TEST(Usage, descriptions_have_a_first_line_and_examples) {

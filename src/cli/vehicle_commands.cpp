@@ -16,9 +16,10 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "base/spelling.hpp"
+#include "cli/asking_command.hpp"
 #include "cli/columns.hpp"
 #include "cli/token_commands.hpp"
+#include "cli/usage.hpp"
 #include "cli/vehicle_orders.hpp"
 #include "core/reason.hpp"
 #include "core/signal.hpp"
@@ -101,11 +102,10 @@ std::string unknown_signal(std::string_view name) {
         known += (known.empty() ? "" : ", ") + std::string(info.name);
         names.push_back(info.name);
     }
-    // A word that shares little with all of them is no slip of the fingers.
-    const std::string_view near = base::nearest(name, names);
-    const bool meant = 2 * base::edit_distance(name, near) <= name.size();
+    const std::string_view near = near_word(name, names);
     return "there is no signal '" + std::string(name) + "'" +
-           (meant ? "; did you mean '" + std::string(near) + "'? Signals: " : "; there are: ") +
+           (!near.empty() ? "; did you mean '" + std::string(near) + "'? Signals: "
+                          : "; there are: ") +
            known;
 }
 
@@ -201,7 +201,11 @@ ExitCode vehicle_why(const Connection& connection, const std::string& id, bool j
         case core::ReasonKind::service:
             break;
     }
-    out << "Seen by: " << info.source << ". Ends by: " << info.cleared_by << ".\n";
+    out << "Seen by: " << info.source << ". Ends by: " << info.cleared_by;
+    // The car tells its reason, not since when it is over.
+    if (info.kind == core::ReasonKind::recall)
+        out << ", and the owner's re-entry delay behind it, during which the car still says this";
+    out << ".\n";
     return ExitCode::ok;
 }
 
@@ -290,39 +294,33 @@ struct Given {
     std::vector<std::string> assignments;
 };
 
-// Adds a command that asks the party; of one car, if `one`.
-CLI::App* add_command(CLI::App& vehicle, Context& context, const std::shared_ptr<Given>& given,
-                      Party party, const char* name, const char* about, bool one,
-                      std::function<ExitCode(const Connection&, const Given&, const Output&)> run) {
-    CLI::App* sub = vehicle.add_subcommand(name, about);
-    if (one)
-        sub->add_option("ID", given->id, "Name of the car")->required();
-    sub->add_flag("--json", given->json, "As JSON, on stdout");
-    sub->callback([given, party, run = std::move(run), &context] {
-        const Output output{std::cout, std::cerr, given->json};
-        const auto to = connection_of(context, party, output);
-        context.ends_with(to ? run(*to, *given, output) : to.error());
-    });
+using Commands = AskingCommands<Given>;
+
+CLI::App* add_of_car(Commands& commands, Party party, const std::shared_ptr<Given>& given,
+                     const char* name, const char* about, Commands::Run run) {
+    CLI::App* sub = commands.add(party, name, about, std::move(run));
+    sub->add_option("ID", given->id, "Name of the car")->required();
     return sub;
 }
 
-void add_views(CLI::App& vehicle, Context& context, const std::shared_ptr<Given>& given) {
-    const auto add = [&](const char* name, const char* about, bool one, auto run) {
-        return add_command(vehicle, context, given, Party::gateway, name, about, one, run);
+void add_views(Commands& commands, const std::shared_ptr<Given>& given) {
+    const auto add = [&](const char* name, const char* about, Commands::Run run) {
+        return add_of_car(commands, Party::gateway, given, name, about, std::move(run));
     };
-    add("ls", "List all cars, as the gateway sees them", false,
-        [](const Connection& to, const Given&, const Output& output) {
-            return vehicle_ls(to, output.json, output.out, output.err);
-        })
+    commands
+        .add(Party::gateway, "ls", "List all cars, as the gateway sees them",
+             [](const Connection& to, const Given&, const Output& output) {
+                 return vehicle_ls(to, output.json, output.out, output.err);
+             })
         ->alias("list");
-    add("show", "One car", true, [](const Connection& to, const Given& said, const Output& output) {
+    add("show", "One car", [](const Connection& to, const Given& said, const Output& output) {
         return vehicle_show(to, said.id, output.json, output.out, output.err);
     });
-    add("why", "Why a car works or does not, in a sentence", true,
+    add("why", "Why a car works or does not, in a sentence",
         [](const Connection& to, const Given& said, const Output& output) {
             return vehicle_why(to, said.id, output.json, output.out, output.err);
         });
-    add("signal", "Tell a car with scripted signals what its signals say from now on", true,
+    add("signal", "Tell a car with scripted signals what its signals say from now on",
         [](const Connection& to, const Given& said, const Output& output) {
             return vehicle_signal(to, said.id, said.assignments, output.out, output.err);
         })
@@ -332,24 +330,24 @@ void add_views(CLI::App& vehicle, Context& context, const std::shared_ptr<Given>
         ->required();
 }
 
-void add_orders(CLI::App& vehicle, Context& context, const std::shared_ptr<Given>& given) {
+void add_orders(Commands& commands, const std::shared_ptr<Given>& given) {
     const auto add = [&](const char* name, const char* about, VehicleOrder order) {
-        add_command(vehicle, context, given, Party::coordinator, name, about, true,
-                    [order](const Connection& to, const Given& said, const Output& output) {
-                        return vehicle_order(to, said.id, order, output);
-                    });
+        add_of_car(commands, Party::coordinator, given, name, about,
+                   [order](const Connection& to, const Given& said, const Output& output) {
+                       return vehicle_order(to, said.id, order, output);
+                   });
     };
-    add("pause", "It takes no work until it is resumed; it keeps its model", VehicleOrder::pause);
+    add("pause", "It takes no work, and holds no model, until it is resumed", VehicleOrder::pause);
     add("resume", "Ends a pause or a drain; it never makes a car work whose owner objects",
         VehicleOrder::resume);
     add("drain", "It finishes what runs and takes nothing new until it is resumed",
         VehicleOrder::drain);
     add("revoke", "Ends its credentials for good; it has to enrol again", VehicleOrder::revoke);
-    add_command(vehicle, context, given, Party::coordinator, "enrolled",
-                "List all cars that have enrolled, also those that are away", false,
-                [](const Connection& to, const Given&, const Output& output) {
-                    return enrolled_ls(to, output);
-                });
+    commands.add(Party::coordinator, "enrolled",
+                 "List all cars that have enrolled, also those that are away",
+                 [](const Connection& to, const Given&, const Output& output) {
+                     return enrolled_ls(to, output);
+                 });
 }
 
 }  // namespace
@@ -367,8 +365,9 @@ void add_vehicle_commands(CLI::App& app, Context& context) {
         "coordinator the one at\nIDLEWATT_COORDINATOR_URL (http://127.0.0.1:8081); the key is "
         "taken from IDLEWATT_API_KEY.\n"
         "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 wrong key, 5 no capacity.");
-    add_views(*vehicle, context, given);
-    add_orders(*vehicle, context, given);
+    Commands commands(*vehicle, context, given);
+    add_views(commands, given);
+    add_orders(commands, given);
     add_token_commands(*vehicle, context);
 }
 

@@ -84,6 +84,7 @@ TEST_F(VehicleCommands, ShowsOneAndSaysWhy) {
     out.str("");
     ASSERT_EQ(vehicle_why(connection, "car-1", false, out, err), ExitCode::ok);
     EXPECT_NE(out.str().find("Somebody is in the car"), std::string::npos);
+    EXPECT_NE(out.str().find("the owner's re-entry delay"), std::string::npos) << out.str();
     out.str("");
     ASSERT_EQ(vehicle_why(connection, "car-1", true, out, err), ExitCode::ok);
     EXPECT_EQ(Json::parse(out.str())["kind"], "recall");

@@ -92,7 +92,7 @@ public:
     [[nodiscard]] GgufHead head() const {
         GgufHead head;
         head.add("general.architecture", std::string_view("llama"));
-        head.add("general.name", std::string_view("random weights"));
+        head.add("general.name", std::string_view(shape_.name));
         head.add("general.file_type", file_type(shape_.weights));
         head.add("llama.context_length", shape_.context_tokens);
         head.add("llama.embedding_length", shape_.width);

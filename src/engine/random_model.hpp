@@ -32,6 +32,7 @@ struct RandomModelShape {
     std::uint32_t context_tokens = 8192;
     WeightType weights = WeightType::f32;
     RandomSyntax syntax = RandomSyntax::plain;
+    std::string name = "random weights";  // in the file's header
 };
 
 inline constexpr std::uint32_t random_model_context_tokens_min = 2048;
