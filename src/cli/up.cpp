@@ -54,6 +54,7 @@ ExitCode Up::run() {
     const auto started = start_all();
     if (!started && !stop_asked_) {
         stop();
+        remove_new_folder();
         return report_error(started.error(), options_.json, std::cerr);
     }
     if (started) {
@@ -67,10 +68,12 @@ ExitCode Up::run() {
 }
 
 base::Result<void> Up::start_all() {
+    if (auto good = check_files(); !good)
+        return good;
     for (const auto step :
-         {&Up::prepare_folder, &Up::choose_ports, &Up::prepare_keys, &Up::fetch_engine,
-          &Up::start_nats, &Up::start_coordinator, &Up::start_gateway, &Up::provide_model,
-          &Up::start_cars, &Up::wait_for_car}) {
+         {&Up::prepare_folder, &Up::recall_settings, &Up::choose_ports, &Up::prepare_keys,
+          &Up::fetch_engine, &Up::start_nats, &Up::start_coordinator, &Up::start_gateway,
+          &Up::provide_model, &Up::start_cars, &Up::wait_for_car}) {
         auto done = (this->*step)();
         if (!done)
             return done;
@@ -251,7 +254,9 @@ base::SpawnOptions Up::agent(const Car& car, std::uint32_t index) const {
                   "--vehicle-index",
                   std::to_string(index),
                   "--vehicle-count",
-                  std::to_string(options_.vehicles)};
+                  std::to_string(options_.vehicles),
+                  "--context",
+                  std::to_string(options_.context_tokens)};
     if (fs::exists(car.folder + "/token"))
         spawn.argv.insert(spawn.argv.end(), {"--token-file", car.folder + "/token"});
     if (options_.verbose)
@@ -329,6 +334,10 @@ void Up::introduce() const {
         std::cout << object.dump() << std::endl;
         return;
     }
+    // For scripts; all else is for people.
+    std::cout << gateway_at_.url << "/v1" << std::endl;
+    if (!recalled_.empty())
+        std::cerr << "as in the last run: " << recalled_ << "; flags change it\n";
     std::cerr << options_.vehicles << (options_.vehicles == 1 ? " car" : " cars") << ", model "
               << model_name_ << ", OpenAI API at " << gateway_at_.url << "/v1, key in "
               << api_key_file_ << "\n\n"
@@ -346,15 +355,18 @@ void Up::introduce() const {
     std::cerr << "Ctrl-C ends it.\n";
 }
 
+// The gateway first: it tells those who wait for an answer that there will be none.
 void Up::stop() {
     std::vector<Supervisor*> agents;
     for (const Car& car : cars_) {
         if (car.agent)
             agents.push_back(car.agent.get());
     }
-    std::vector<Supervisor*> servers{gateway_.get(), coordinator_.get(), nats_.get()};
+    std::vector<Supervisor*> door{gateway_.get()};
+    std::vector<Supervisor*> servers{coordinator_.get(), nats_.get()};
+    std::erase(door, nullptr);
     std::erase(servers, nullptr);
-    stop_in_order(loop_, {agents, servers}, up_stop_max);
+    stop_in_order(loop_, {door, agents, servers}, up_stop_max);
 }
 
 }  // namespace idlewatt::cli

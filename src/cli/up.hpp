@@ -5,6 +5,7 @@
 // placement. All of it is supervised and ends with this program; what it knows stays in its folder.
 //
 //   DIR/lock                             one program at a time
+//   DIR/up.toml                          cars, ports and context of the last run, for the next
 //   DIR/api.key                          an operator's key, mode 0600
 //   DIR/ports                            of nats-server, kept between runs
 //   DIR/keys/*.seed *.creds              of the cell
@@ -33,7 +34,7 @@
 
 namespace idlewatt::cli {
 
-inline constexpr base::Duration up_stop_max = base::seconds(6);
+inline constexpr base::Duration up_stop_max = base::seconds(9);
 // An engine bundle over a slow line.
 inline constexpr base::Duration bundle_fetch_max = base::minutes(15);
 // For cars to enrol, fetch and load a small model.
@@ -46,6 +47,10 @@ struct UpOptions {
     int coordinator_port = 8081;
     bool port_given = false;  // otherwise any free one if it is taken
     bool coordinator_port_given = false;
+    std::uint32_t context_tokens = 2048;  // of each answer
+    // What was not said is as in the last run in this folder.
+    bool vehicles_given = false;
+    bool context_given = false;
     std::string model_path;   // added to the cell; empty: what the cell has, or a random one
     std::string script_path;  // signals of the cars; empty: parked, plugged in and willing
     bool json = false;
@@ -70,7 +75,10 @@ private:
     };
 
     [[nodiscard]] base::Result<void> start_all();
+    [[nodiscard]] base::Result<void> check_files() const;
     [[nodiscard]] base::Result<void> prepare_folder();
+    [[nodiscard]] base::Result<void> recall_settings();
+    [[nodiscard]] base::Result<void> keep_settings() const;
     [[nodiscard]] base::Result<void> choose_ports();
     [[nodiscard]] base::Result<void> prepare_keys();
     [[nodiscard]] base::Result<void> fetch_engine();
@@ -86,12 +94,15 @@ private:
     [[nodiscard]] base::SpawnOptions service(const std::string& role) const;
     [[nodiscard]] base::SpawnOptions agent(const Car& car, std::uint32_t index) const;
     void introduce() const;
+    void remove_new_folder() const;
     void stop();
 
     UpOptions options_;
     base::AsioLoop loop_;
     bool stop_asked_ = false;
     bool made_random_model_ = false;
+    bool made_folder_ = false;
+    std::string recalled_;  // for people: what is as in the last run
     FolderLock lock_;
     int nats_port_ = 0;
     std::string nats_url_;

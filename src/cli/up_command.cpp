@@ -19,7 +19,8 @@ void add_up_command(CLI::App& app, Context& context) {
     CLI::App* up = app.add_subcommand(
         "up",
         "Run a fleet to work with on this machine\n\nExamples:\n  idlewatt up\n"
-        "  idlewatt up --vehicles 4 --model model.gguf\n  idlewatt up --state DIR --port 9000");
+        "  idlewatt up --vehicles 4 --model model.gguf\n  idlewatt up --state DIR --port 9000\n\n"
+        "Cars, ports and context that are not said are those of the last run in the folder.");
     const auto flags = add_setting_flags(*up, config::Role::up);
     up->add_option("--model", options->model_path, "GGUF file to add to the cell")
         ->check(CLI::ExistingFile)
@@ -43,6 +44,10 @@ void add_up_command(CLI::App& app, Context& context) {
         const auto given = [&](const char* key) {
             return settings->value(key).origin != config::Origin::fallback;
         };
+        options->context_tokens =
+            static_cast<std::uint32_t>(settings->integer("up.context_tokens"));
+        options->vehicles_given = given("up.vehicles");
+        options->context_given = given("up.context_tokens");
         options->port_given = given("up.port");
         options->coordinator_port_given = given("up.coordinator_port");
         options->verbose = settings->boolean("log.verbose");

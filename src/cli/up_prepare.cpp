@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <type_traits>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,8 +16,11 @@
 #include "cli/files.hpp"
 #include "cli/programs.hpp"
 #include "cli/up.hpp"
+#include "config/config.hpp"
 #include "engine/llama_server_engine.hpp"
+#include "engine/model_header.hpp"
 #include "identity/secret.hpp"
+#include "signals/script.hpp"
 
 namespace idlewatt::cli {
 
@@ -59,7 +63,21 @@ Up::~Up() {
     nats_.reset();
 }
 
+// What can be refused is refused before anything is there.
+base::Result<void> Up::check_files() const {
+    if (!options_.model_path.empty()) {
+        if (const auto header = engine::read_model_header(options_.model_path); !header)
+            return base::fail(header.error().kind, "--model: " + header.error().message);
+    }
+    if (!options_.script_path.empty()) {
+        if (const auto script = signals::load_script(options_.script_path); !script)
+            return tl::unexpected<base::Error>(script.error());
+    }
+    return {};
+}
+
 base::Result<void> Up::prepare_folder() {
+    made_folder_ = !std::filesystem::exists(options_.state_dir);
     for (const char* part : {"", "/keys", "/vehicles", "/gateway", "/blobs", "/nats"}) {
         auto made = make_folder(options_.state_dir + part);
         if (!made)
@@ -80,6 +98,45 @@ base::Result<void> Up::prepare_folder() {
     return {};
 }
 
+// A refused start leaves nothing behind; once something has run, its logs are worth more.
+void Up::remove_new_folder() const {
+    std::error_code ignored;
+    if (made_folder_ && !nats_)
+        std::filesystem::remove_all(options_.state_dir, ignored);
+}
+
+base::Result<void> Up::recall_settings() {
+    const std::string path = options_.state_dir + "/up.toml";
+    const auto text = read_file(path);
+    if (!text)
+        return {};  // the first run here
+    config::Settings kept;
+    if (auto read = kept.read_toml(*text, config::Origin::project, path); !read)
+        return read;
+    const auto recall = [&](const char* key, const char* what, bool given, auto& value) {
+        if (given || kept.value(key).origin == config::Origin::fallback)
+            return;
+        value = static_cast<std::remove_reference_t<decltype(value)>>(kept.integer(key));
+        recalled_ +=
+            (recalled_.empty() ? "" : ", ") + std::string(what) + " " + std::to_string(value);
+    };
+    recall("up.vehicles", "--vehicles", options_.vehicles_given, options_.vehicles);
+    recall("up.port", "--port", options_.port_given, options_.port);
+    recall("up.coordinator_port", "--coordinator-port", options_.coordinator_port_given,
+           options_.coordinator_port);
+    recall("up.context_tokens", "--context", options_.context_given, options_.context_tokens);
+    return {};
+}
+
+base::Result<void> Up::keep_settings() const {
+    return write_file(options_.state_dir + "/up.toml",
+                      "# As `idlewatt up` ran last; flags and settings win.\n[up]\nvehicles = " +
+                          std::to_string(options_.vehicles) +
+                          "\nport = " + std::to_string(options_.port) +
+                          "\ncoordinator_port = " + std::to_string(options_.coordinator_port) +
+                          "\ncontext_tokens = " + std::to_string(options_.context_tokens) + "\n");
+}
+
 base::Result<void> Up::choose_ports() {
     const auto choose = [](int& port, bool given, const char* flag) -> base::Result<void> {
         if (port != 0 && port_is_free(port))
@@ -92,6 +149,8 @@ base::Result<void> Up::choose_ports() {
         auto any = free_port();
         if (!any)
             return tl::unexpected<base::Error>(any.error());
+        if (port != 0)
+            std::cerr << "port " << port << " is taken; using " << *any << '\n';
         port = *any;
         return {};
     };
@@ -109,7 +168,9 @@ base::Result<void> Up::choose_ports() {
     const auto port = port_in(kept);
     nats_port_ = port.value_or(0);
     chosen = choose(nats_port_, port.has_value(), "(end the program that has it)");
-    return chosen ? write_file(kept, std::to_string(nats_port_) + "\n") : chosen;
+    if (chosen)
+        chosen = write_file(kept, std::to_string(nats_port_) + "\n");
+    return chosen ? keep_settings() : chosen;
 }
 
 base::Result<void> Up::prepare_keys() {

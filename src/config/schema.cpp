@@ -172,6 +172,8 @@ constexpr auto setting_list = std::to_array<Setting>({
      "Port of the API; 0: any free one", 0, port_max},
     {"up.coordinator_port", Type::integer, "8081", "IDLEWATT_UP_COORDINATOR_PORT",
      "--coordinator-port", up, "Port of the coordinator; 0: any free one", 0, port_max},
+    {"up.context_tokens", Type::integer, "2048", "IDLEWATT_UP_CONTEXT_TOKENS", "--context", up,
+     "Tokens of context that cars give each answer", 256, 1024 * 1024},
 });
 // clang-format on
 
