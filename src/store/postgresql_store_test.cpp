@@ -97,7 +97,7 @@ TEST_F(PostgresqlStore, ABatchThatIsNotTakenStandsAlone) {
                 loop.stop();
         });
     }
-    loop.run_for(base::seconds(20));
+    loop.run_for(base::seconds(120));
     EXPECT_EQ(answered, 20U);
     EXPECT_EQ(taken, 190U);
     EXPECT_EQ(totals(loop, *store)->receipts, 190U);

@@ -53,7 +53,7 @@ base::Result<T> wait_for(base::AsioLoop& loop,
         loop.stop();
     });
     if (!answered)
-        loop.run_for(base::seconds(20));
+        loop.run_for(base::seconds(120));
     return result;
 }
 

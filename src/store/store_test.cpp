@@ -7,11 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "store/memory_store.hpp"
-#include "store/postgresql_fixture_test.hpp"
-#include "store/postgresql_store.hpp"
-#include "store/sqlite_store.hpp"
-#include "store/store_fixture_test.hpp"
+#include "store/store_medium_test.hpp"
 
 namespace idlewatt::store {
 namespace {
@@ -23,28 +19,8 @@ std::string sha(const std::string& text) {
     return text + std::string(64 - text.size(), '0');
 }
 
-class StoreConformance : public testing::TestWithParam<const char*> {
+class StoreConformance : public StoreOnMedium {
 protected:
-    StoreConformance() { reopen(); }
-
-    void reopen() {
-        store.reset();
-        auto opened = open();
-        ASSERT_TRUE(opened) << opened.error().message;
-        store = std::move(*opened);
-    }
-
-    // The same data once more.
-    base::Result<std::unique_ptr<Store>> open() {
-        if (std::string_view(GetParam()) == "memory")
-            return open_memory_store(loop, database);
-        if (std::string_view(GetParam()) == "sqlite")
-            return open_sqlite_store(loop, folder.file("cell.db"));
-        if (connection.empty())
-            connection = PostgresqlServer::shared().new_connection();
-        return open_postgresql_store(loop, connection);
-    }
-
     base::Result<void> put(const Vehicle& vehicle) {
         return wait_for<void>(loop, [&](auto done) { store->put_vehicle(vehicle, done); });
     }
@@ -68,12 +44,6 @@ protected:
             &Store::claim_enrolment,
             {sha(token), public_key, "", {core::VehicleId(id)}, at, at + base::minutes(60)});
     }
-
-    TemporaryFolder folder;
-    std::string connection;
-    base::AsioLoop loop;
-    std::shared_ptr<MemoryDatabase> database = std::make_shared<MemoryDatabase>();
-    std::unique_ptr<Store> store;
 };
 
 TEST_P(StoreConformance, VehiclesAreAddedAndReplaced) {
@@ -183,7 +153,7 @@ TEST_P(StoreConformance, OfManyCarsWithOneTokenOneWins) {
                             loop.stop();
                     });
         }
-        loop.run_for(base::seconds(20));
+        loop.run_for(base::seconds(120));
         ASSERT_EQ(answered, 8U);
         EXPECT_EQ(won, 1U);
     }
@@ -336,7 +306,7 @@ TEST_P(StoreConformance, AnswersInOrderAndNotInsideTheCall) {
         loop.stop();
     });
     inside = false;
-    loop.run_for(base::seconds(20));
+    loop.run_for(base::seconds(120));
     ASSERT_EQ(order.size(), 100U);
     EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
 }
@@ -353,7 +323,7 @@ TEST_P(StoreConformance, TooManyCallsAreRefusedNotKept) {
                 loop.stop();
         });
     }
-    loop.run_for(base::seconds(20));
+    loop.run_for(base::seconds(120));
     EXPECT_GE(taken, calls_max);
     EXPECT_EQ(taken + refused, calls);
 }
