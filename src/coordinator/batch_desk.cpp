@@ -66,6 +66,7 @@ BatchDesk::~BatchDesk() {
     files_.set_in_use({});
     bus_.unsubscribe(subscription_);
     loop_.cancel(timer_);
+    loop_.cancel(prune_timer_);
 }
 
 bool BatchDesk::uses_file(const std::string& file) const {
@@ -111,6 +112,7 @@ void BatchDesk::load_states(const std::vector<store::Batch>& batches) {
         for (const BatchResumed& one : loading->read)
             feed(one);
         tick();
+        prune();
     };
     for (const store::Batch& batch : batches) {
         store_.batch_state(batch.id, guarded([this, loading, step,
@@ -130,6 +132,38 @@ void BatchDesk::load_states(const std::vector<store::Batch>& batches) {
 void BatchDesk::tick() {
     timer_ = loop_.after(batch_clock_period, [this] { tick(); });
     feed(BatchClock{});
+}
+
+void BatchDesk::prune() {
+    store_.ended_batches(
+        loop_.wall_now() + base::Duration{-ended_batch_kept.ns}, batches_pruned_at_once,
+        guarded([this](const base::Result<std::vector<store::Batch>>& old) {
+            const bool more = old && old->size() == batches_pruned_at_once;
+            prune_timer_ =
+                loop_.after(more ? batch_prune_soon : batch_prune_period, [this] { prune(); });
+            if (!old)
+                return base::log_warning("coordinator", old.error().message);
+            for (const store::Batch& batch : *old)
+                prune(batch);
+        }));
+}
+
+// Files first: the row goes when it is seen that they have gone.
+void BatchDesk::prune(const store::Batch& batch) {
+    bool has_files = false;
+    for (const std::string& id : {batch.output_file, batch.error_file}) {
+        const store::File* const file = files_.book().find(id);
+        if (file == nullptr || file->expires_at)
+            continue;
+        has_files = true;
+        files_.drop(store::File(*file));
+    }
+    if (has_files)
+        return;
+    store_.erase_batch(batch.id, guarded([](const base::Result<void>& erased) {
+                           if (!erased)
+                               base::log_warning("coordinator", erased.error().message);
+                       }));
 }
 
 // ── the core ────────────────────────────────────────────────────────────────────────────────────

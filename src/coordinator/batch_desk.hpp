@@ -15,7 +15,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +40,13 @@ inline constexpr std::string_view batches_path = "/v1/batches";
 inline constexpr base::Duration listening_before_checks = base::seconds(3);
 // Deadlines are looked at so often.
 inline constexpr base::Duration batch_clock_period = base::seconds(1);
+// What has ended is kept for so long, with the files of its results, unless its client has said
+// how long those are kept. Input files are their client's.
+inline constexpr base::Duration ended_batch_kept = base::minutes(30LL * 24 * 60);
+// Older ones are looked for so often, and so many at a time; if there may be more, soon again.
+inline constexpr base::Duration batch_prune_period = base::minutes(10);
+inline constexpr base::Duration batch_prune_soon = base::seconds(1);
+inline constexpr std::size_t batches_pruned_at_once = 50;
 
 struct BatchDeskParts {
     base::Loop& loop;
@@ -77,6 +83,8 @@ private:
     void load();
     void load_states(const std::vector<store::Batch>& batches);
     void tick();
+    void prune();
+    void prune(const store::Batch& batch);
     void on_asked(const bus::Message& message);
 
     // batch_desk_http.cpp
@@ -124,10 +132,12 @@ private:
     std::map<BatchQuestion, bus::Message> asked_;  // without their payload
     BatchQuestion next_question_ = 1;
     std::map<std::string, Ending> endings_;  // by batch: its last row is on its way
-    std::multiset<std::string> creating_;    // input files of batches on their way into the store
+    // Batches on their way into the store: their input files, and whose they are.
+    std::multimap<std::string, core::KeyId> creating_;
     base::Instant started_at_{};
     bool loaded_ = false;
     base::TimerId timer_{};
+    base::TimerId prune_timer_{};
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -143,6 +143,15 @@ void BatchDesk::create(const http::Request& request, const core::KeyId& key) {
         return door_.refuse(id, ApiErrorCode::rate_limit_exceeded,
                             "Too many batches run already. Wait for the end of one.");
     }
+    const auto mine =
+        core_.open_count(key) + static_cast<std::size_t>(std::ranges::count_if(
+                                    creating_, [&](const auto& one) { return one.second == key; }));
+    if (mine >= batches_open_per_key_max) {
+        return door_.refuse(id, ApiErrorCode::rate_limit_exceeded,
+                            "You have " + std::to_string(mine) +
+                                " batches that run, which is the most that a key may have. Wait "
+                                "for the end of one, or cancel one.");
+    }
     store::Batch batch;
     batch.id = door_.fresh_id("batch_");
     batch.key = key;
@@ -154,9 +163,9 @@ void BatchDesk::create(const http::Request& request, const core::KeyId& key) {
     batch.expires_at = batch.created_at + wire::completion_window;
     if (order->deadline)
         batch.expires_at = std::min(batch.expires_at, *order->deadline);
-    creating_.insert(batch.input_file);
-    store_.put_batch(batch, guarded([this, id, batch](const base::Result<void>& put) {
-                         creating_.erase(creating_.find(batch.input_file));
+    const auto creating = creating_.emplace(batch.input_file, key);
+    store_.put_batch(batch, guarded([this, id, batch, creating](const base::Result<void>& put) {
+                         creating_.erase(creating);
                          if (!put)
                              return door_.refuse_later(id, put.error());
                          feed(BatchAdded{batch});

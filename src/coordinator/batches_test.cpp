@@ -188,6 +188,70 @@ TEST_F(BatchesTest, PagesOfBatches) {
     EXPECT_EQ(seen, std::vector<std::string>(ids.rbegin(), ids.rend()));
 }
 
+TEST_F(BatchesTest, AKeyHasNoMoreThanItsShareOfThem) {
+    const std::string input = file(request_lines(1));
+    std::string first;
+    for (std::size_t i = 0; i < batches_open_per_key_max; ++i) {
+        const auto created = create(input);
+        ASSERT_EQ(created.status, 200) << created.body;
+        if (first.empty())
+            first = Json::parse(created.body)["id"];
+    }
+    const auto refused = create(input);
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(code_of(refused), "rate_limit_exceeded");
+    EXPECT_NE(refused.body.find(std::to_string(batches_open_per_key_max)), std::string::npos);
+    const std::string other = std::exchange(me, key_of(core::KeyRole::customer));
+    EXPECT_EQ(create(file(request_lines(1))).status, 200) << "somebody else's share";
+    me = other;
+    mine("POST", "/v1/batches/" + first + "/cancel");
+    ASSERT_TRUE(becomes(first, "cancelled"));
+    EXPECT_EQ(create(input).status, 200);
+}
+
+TEST_F(BatchesTest, EndedOnesGoWithTheirFilesWhenTheirTimeIsOver) {
+    const std::string old = batch(request_lines(2));
+    run_all();
+    ASSERT_TRUE(becomes(old, "completed"));
+    const std::string output = show(old)["output_file_id"];
+    const std::string input = show(old)["input_file_id"];
+    const std::string kept = Json::parse(
+        create(input,
+               {{"output_expires_after", {{"anchor", "created_at"}, {"seconds", 2'592'000}}}})
+            .body)["id"];
+    ASSERT_TRUE(becomes(kept, "in_progress"));
+    run_all();
+    ASSERT_TRUE(becomes(kept, "completed"));
+    // Its end is a day younger.
+    database->batches.at(kept).ended_at =
+        *database->batches.at(kept).ended_at + base::minutes(24 * 60);
+    const std::string running = batch(request_lines(1));
+
+    const auto later = [&](base::Duration span) {
+        for (auto& [id, row] : database->batches) {
+            if (row.ended_at)
+                row.ended_at = *row.ended_at + base::Duration{-span.ns};
+        }
+        loop.run_for(batch_prune_period * 2 + base::seconds(2));
+    };
+    later(ended_batch_kept + base::minutes(-60));
+    EXPECT_EQ(mine("GET", "/v1/batches/" + old).status, 200);
+    database->failing = true;
+    later(base::minutes(60));
+    database->failing = false;
+    loop.run_for(batch_prune_period * 3);
+    EXPECT_EQ(mine("GET", "/v1/batches/" + old).status, 404);
+    EXPECT_EQ(mine("GET", "/v1/files/" + output).status, 404);
+    EXPECT_EQ(mine("GET", "/v1/files/" + input).status, 200) << "the client's own";
+    const Json younger = show(kept);
+    EXPECT_EQ(mine("GET", "/v1/files/" + younger["output_file_id"].get<std::string>()).status, 200);
+    later(base::minutes(24 * 60));
+    EXPECT_EQ(mine("GET", "/v1/batches/" + kept).status, 404);
+    EXPECT_EQ(mine("GET", "/v1/files/" + younger["output_file_id"].get<std::string>()).status, 200)
+        << "its client has said for how long";
+    EXPECT_EQ(show(running)["status"], "in_progress");
+}
+
 TEST_F(BatchesTest, CancelledOnesGivePartialFiles) {
     const std::string id = batch(request_lines(3));
     const wire::BatchWork got = work(2);

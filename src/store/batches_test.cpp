@@ -7,36 +7,15 @@
 #include <gtest/gtest.h>
 
 #include "base/prng.hpp"
-#include "store/memory_store.hpp"
-#include "store/postgresql_fixture_test.hpp"
-#include "store/postgresql_store.hpp"
-#include "store/sqlite_store.hpp"
-#include "store/store_fixture_test.hpp"
+#include "store/store_medium_test.hpp"
 
 namespace idlewatt::store {
 namespace {
 
 constexpr base::WallTime batch_time{1'790'000'000'000'000};
 
-class BatchStore : public testing::TestWithParam<const char*> {
+class BatchStore : public StoreOnMedium {
 protected:
-    BatchStore() { reopen(); }
-
-    void reopen() {
-        store.reset();
-        auto opened = open();
-        ASSERT_TRUE(opened) << opened.error().message;
-        store = std::move(*opened);
-    }
-    base::Result<std::unique_ptr<Store>> open() {
-        if (std::string_view(GetParam()) == "memory")
-            return open_memory_store(loop, database);
-        if (std::string_view(GetParam()) == "sqlite")
-            return open_sqlite_store(loop, folder.file("cell.db"));
-        if (connection.empty())
-            connection = PostgresqlServer::shared().new_connection();
-        return open_postgresql_store(loop, connection);
-    }
     template <class T, class Call>
     T get(Call call) {
         auto result = wait_for<T>(loop, [&](auto done) { call(*store, done); });
@@ -64,12 +43,6 @@ protected:
     std::vector<File> files() {
         return get<std::vector<File>>([](Store& s, auto done) { s.list_files(done); });
     }
-
-    TemporaryFolder folder;
-    std::string connection;
-    base::AsioLoop loop;
-    std::shared_ptr<MemoryDatabase> database = std::make_shared<MemoryDatabase>();
-    std::unique_ptr<Store> store;
 };
 
 File sample_file(const std::string& id, std::optional<base::WallTime> expires_at = std::nullopt) {
@@ -264,6 +237,35 @@ TEST_P(BatchStore, ResultsInAnyOrderCountOnce) {
     EXPECT_EQ(state("b").tally.completed, completed);
     EXPECT_EQ(state("b").tally.failed, expected.size() - completed);
     EXPECT_EQ(state("b").open.size(), lines - expected.size());
+}
+
+TEST_P(BatchStore, EndedOnesAreForgotten) {
+    const auto ended_before = [&](base::WallTime before, std::size_t limit) {
+        std::vector<std::string> ids;
+        for (const Batch& batch : get<std::vector<Batch>>(
+                 [&](Store&s, auto done) { s.ended_batches(before, limit, done); }))
+            ids.push_back(batch.id);
+        return ids;
+    };
+    for (int i = 0; i < 4; ++i) {
+        Batch batch = sample_batch("batch_" + std::to_string(i));
+        ASSERT_TRUE(put([&](Store& s, auto done) { s.put_batch(batch, done); }));
+        if (i == 0)
+            continue;
+        batch.status = i == 1 ? BatchStatus::failed : BatchStatus::completed;
+        batch.ended_at = batch_time + base::minutes(10 - i);
+        ASSERT_TRUE(put([&](Store& s, auto done) { s.end_batch(batch, {}, done); }));
+    }
+    using Ids = std::vector<std::string>;
+    EXPECT_EQ(ended_before(batch_time + base::minutes(7), 9), Ids{});
+    EXPECT_EQ(ended_before(batch_time + base::minutes(9), 9), (Ids{"batch_3", "batch_2"}));
+    EXPECT_EQ(ended_before(batch_time + base::minutes(60), 2), (Ids{"batch_3", "batch_2"}));
+    for (const char* id : {"batch_0", "batch_3", "batch_3", "batch_9"})
+        EXPECT_TRUE(put([&](Store& s, auto done) { s.erase_batch(id, done); })) << id;
+    reopen();
+    EXPECT_EQ(ended_before(batch_time + base::minutes(60), 9), (Ids{"batch_2", "batch_1"}));
+    EXPECT_EQ(get<std::vector<Batch>>([](Store& s, auto done) { s.open_batches(done); }).size(), 1U)
+        << "one that runs stays";
 }
 
 INSTANTIATE_TEST_SUITE_P(Media, BatchStore, testing::Values("memory", "sqlite", "postgresql"),

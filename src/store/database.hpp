@@ -79,6 +79,9 @@ public:
                                                      const std::string& after, std::size_t limit);
     [[nodiscard]] base::Result<std::vector<Batch>> open_batches();
     [[nodiscard]] base::Result<void> end_batch(const Batch& batch, const std::vector<File>& files);
+    [[nodiscard]] base::Result<std::vector<Batch>> ended_batches(base::WallTime before,
+                                                                 std::size_t limit);
+    [[nodiscard]] base::Result<void> erase_batch(const std::string& id);
 
     // database_lines.cpp
     [[nodiscard]] base::Result<void> add_batch_lines(const std::string& batch,

@@ -216,4 +216,23 @@ base::Result<void> Database::end_batch(const Batch& batch, const std::vector<Fil
     });
 }
 
+base::Result<std::vector<Batch>> Database::ended_batches(base::WallTime before, std::size_t limit) {
+    return guarded("list the batches that have ended", [&] {
+        std::vector<Batch> all;
+        const std::string which = "WHERE has_ended = 1 AND ended_at_us < " +
+                                  std::to_string(before.us) + " ORDER BY ended_at_us LIMIT " +
+                                  std::to_string(limit);
+        for (const BatchRow& row : select<BatchRow>(*session_, which))
+            all.push_back(batch_of(row));
+        return all;
+    });
+}
+
+base::Result<void> Database::erase_batch(const std::string& id) {
+    return guarded("erase a batch", [&] {
+        change(*session_, "DELETE FROM batch WHERE id = :id AND has_ended = 1",
+               soci::use(id, "id"));
+    });
+}
+
 }  // namespace idlewatt::store

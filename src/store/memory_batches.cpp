@@ -2,6 +2,8 @@
 // Copyright The Idlewatt Authors
 #include "store/memory_batches.hpp"
 
+#include <algorithm>
+
 namespace idlewatt::store {
 
 namespace {
@@ -87,6 +89,18 @@ void memory_end_batch(MemoryDatabase& database, const Batch& batch,
         database.files.emplace(file.id, file);
     database.batches[batch.id] = batch;
     erase_lines(database, batch.id);
+}
+
+std::vector<Batch> memory_ended_batches(const MemoryDatabase& database, base::WallTime before,
+                                        std::size_t limit) {
+    std::vector<Batch> all;
+    for (const auto& [id, batch] : database.batches) {
+        if (is_terminal(batch.status) && batch.ended_at && *batch.ended_at < before)
+            all.push_back(batch);
+    }
+    std::ranges::sort(all, {}, [](const Batch& batch) { return batch.ended_at->us; });
+    all.resize(std::min(all.size(), limit));
+    return all;
 }
 
 }  // namespace idlewatt::store

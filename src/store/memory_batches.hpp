@@ -22,5 +22,7 @@ void memory_add_lines(MemoryDatabase& database, const std::string& batch,
                                                const std::string& batch, std::uint32_t after,
                                                std::size_t limit, std::size_t bytes_max);
 void memory_end_batch(MemoryDatabase& database, const Batch& batch, const std::vector<File>& files);
+[[nodiscard]] std::vector<Batch> memory_ended_batches(const MemoryDatabase& database,
+                                                      base::WallTime before, std::size_t limit);
 
 }  // namespace idlewatt::store

@@ -355,6 +355,21 @@ public:
                    });
     }
 
+    void ended_batches(base::WallTime before, std::size_t limit,
+                       Callback<std::vector<Batch>> done) override {
+        call<std::vector<Batch>>(std::move(done), [before, limit](MemoryDatabase& database) {
+            return memory_ended_batches(database, before, limit);
+        });
+    }
+
+    void erase_batch(std::string id, Callback<void> done) override {
+        call<void>(std::move(done), [id = std::move(id)](MemoryDatabase& database) {
+            const auto found = database.batches.find(id);
+            if (found != database.batches.end() && is_terminal(found->second.status))
+                database.batches.erase(found);
+        });
+    }
+
 private:
     // The work is done now, as by a database that is killed only after the commit; the answer
     // comes after the latency.

@@ -204,6 +204,17 @@ void SociStore::end_batch(Batch batch, std::vector<File> files, Callback<void> d
     });
 }
 
+void SociStore::ended_batches(base::WallTime before, std::size_t limit,
+                              Callback<std::vector<Batch>> done) {
+    ask(std::move(done),
+        [before, limit](Database& database) { return database.ended_batches(before, limit); });
+}
+
+void SociStore::erase_batch(std::string id, Callback<void> done) {
+    ask(std::move(done),
+        [id = std::move(id)](Database& database) { return database.erase_batch(id); });
+}
+
 // ── the database's thread ───────────────────────────────────────────────────────────────────────
 
 void SociStore::work() {

@@ -68,6 +68,9 @@ public:
     void batch_items(std::string batch, std::uint32_t after, std::size_t limit,
                      std::size_t bytes_max, Callback<BatchItemPage> done) override;
     void end_batch(Batch batch, std::vector<File> files, Callback<void> done) override;
+    void ended_batches(base::WallTime before, std::size_t limit,
+                       Callback<std::vector<Batch>> done) override;
+    void erase_batch(std::string id, Callback<void> done) override;
 
 private:
     template <class Record>

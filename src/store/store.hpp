@@ -110,6 +110,11 @@ public:
                              std::size_t bytes_max, Callback<BatchItemPage> done) = 0;
     // The end of a batch in one transaction: its row, its files, and its lines are no more.
     virtual void end_batch(Batch batch, std::vector<File> files, Callback<void> done) = 0;
+    // Those that ended before then, the earliest first.
+    virtual void ended_batches(base::WallTime before, std::size_t limit,
+                               Callback<std::vector<Batch>> done) = 0;
+    // Of one that has ended; no effect on another, or when there is none.
+    virtual void erase_batch(std::string id, Callback<void> done) = 0;
 };
 
 }  // namespace idlewatt::store
