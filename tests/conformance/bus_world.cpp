@@ -23,7 +23,7 @@ constexpr base::WallTime founding{1'000'000};
 using identity::KeyKind;
 using identity::KeyPair;
 
-constexpr base::Duration patience = base::seconds(20);
+constexpr base::Duration patience = base::seconds(120);
 
 class MemoryWorld final : public BusWorld {
 public:
@@ -70,10 +70,20 @@ void BusWorld::linger(base::Duration span) {
 
 void BusWorld::settle(Bus& bus) {
     bool done = false;
-    bus.request("nobody.is.there", "", base::seconds(10), [&](ReplyStatus status, const Message&) {
+    bus.request("nobody.is.there", "", base::seconds(60), [&](ReplyStatus status, const Message&) {
         EXPECT_EQ(status, ReplyStatus::no_responders);
         done = true;
     });
+    ASSERT_TRUE(run_until([&done] { return done; }));
+}
+
+void BusWorld::settle_system(Bus& bus) {
+    bool done = false;
+    bus.system_request("$SYS.REQ.SERVER.PING", "", base::seconds(60),
+                       [&](ReplyStatus status, const Message&) {
+                           EXPECT_EQ(status, ReplyStatus::answered);
+                           done = true;
+                       });
     ASSERT_TRUE(run_until([&done] { return done; }));
 }
 

@@ -32,6 +32,8 @@ public:
     void linger(base::Duration span = base::milliseconds(50));
     // Until the server has seen everything that the connection has done so far.
     void settle(Bus& bus);
+    // The same of its system connection, which hears of departures.
+    void settle_system(Bus& bus);
 };
 
 [[nodiscard]] std::unique_ptr<BusWorld> memory_world();

@@ -89,16 +89,17 @@ TEST(NatsBus, a_car_speaks_only_where_it_may_and_answers_who_asks) {
     ReplyStatus own = ReplyStatus::disconnected;
     car->request("ask", "", milliseconds(200), [&](ReplyStatus s, const Message&) { own = s; });
     ASSERT_TRUE(world.run_until([&] { return own == ReplyStatus::timed_out; }));
+    ASSERT_TRUE(world.run_until([&] { return !heard.empty() && car->losses().denied >= 3; }));
     EXPECT_EQ(heard, std::vector<std::string>{"v.car1.out.x"});
     EXPECT_EQ(car->losses().denied, 3U);  // the subscription, the publication, the request
     EXPECT_TRUE(car->connected());
 
     std::string answer;
-    gateway->request("v.car1.in.ask", "", seconds(5),
+    gateway->request("v.car1.in.ask", "", seconds(60),
                      [&](ReplyStatus, const Message& m) { answer = m.payload; });
     EXPECT_TRUE(world.run_until([&] { return answer == "yes"; }));
     ReplyStatus nobody = ReplyStatus::answered;
-    car->request("v.car1.out.nobody.listens", "", seconds(5),
+    car->request("v.car1.out.nobody.listens", "", seconds(60),
                  [&](ReplyStatus s, const Message&) { nobody = s; });
     world.linger();
     EXPECT_EQ(nobody, ReplyStatus::answered);  // the gateway hears v.> but does not answer
@@ -112,7 +113,7 @@ TEST(NatsBus, a_cars_own_request_comes_back_to_its_own_inbox) {
     ReplyStatus status = ReplyStatus::disconnected;
     const auto receipt = [&] {
         answer.clear();
-        car->request("v.car1.receipts", "r", seconds(5), [&](ReplyStatus s, const Message& m) {
+        car->request("v.car1.receipts", "r", seconds(60), [&](ReplyStatus s, const Message& m) {
             status = s;
             answer = m.payload.empty() ? "-" : m.payload;
         });
@@ -129,9 +130,13 @@ TEST(NatsBus, a_cars_own_request_comes_back_to_its_own_inbox) {
 
 TEST(NatsBus, when_the_credentials_expire_the_new_ones_in_the_file_are_taken) {
     NatsWorld world;
-    const base::WallTime soon = world.loop().wall_now() + seconds(2);
-    auto opened =
-        world.try_connect(world.options("car", world.enrol(world.account(), "car", {}, soon)));
+    // On a machine that is busy they may have expired before it has connected.
+    base::Result<std::unique_ptr<Bus>> opened = base::fail(base::ErrorKind::denied, "not tried");
+    for (int life_s = 2; life_s <= 64 && !opened; life_s *= 2) {
+        const base::WallTime soon = world.loop().wall_now() + seconds(life_s);
+        opened =
+            world.try_connect(world.options("car", world.enrol(world.account(), "car", {}, soon)));
+    }
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
     Bus& bus = **opened;
     std::vector<bool> states;
@@ -139,7 +144,7 @@ TEST(NatsBus, when_the_credentials_expire_the_new_ones_in_the_file_are_taken) {
     ASSERT_TRUE(world.run_until([&] { return !states.empty(); }));
     // Within the second of its end a JWT is accepted once more and thrown out at once.
     world.linger(milliseconds(1'500));
-    EXPECT_FALSE(bus.connected());
+    ASSERT_TRUE(world.run_until([&] { return !bus.connected(); }));
     (void)world.enrol(world.account(), "car");
     ASSERT_TRUE(world.run_until([&] { return bus.connected(); }));
     world.settle(bus);
@@ -159,7 +164,7 @@ TEST(NatsBusClient, DISABLED_stays_until_killed) {
     const auto bus = connect_nats(loop, options);
     ASSERT_TRUE(bus.has_value()) << bus.error().message;
     (*bus)->publish("alive", "");
-    loop.run_for(seconds(60));
+    loop.run_for(seconds(300));
 }
 
 TEST(NatsBus, the_death_of_a_process_is_announced_and_its_subjects_fall_silent) {
@@ -170,6 +175,7 @@ TEST(NatsBus, the_death_of_a_process_is_announced_and_its_subjects_fall_silent) 
     gateway->subscribe("alive", [&](const Message&) { alive = true; });
     gateway->on_departure([&](const Departure& d) { gone = d.name + ' ' + d.label; });
     world.settle(*gateway);
+    world.settle_system(*gateway);
     base::SpawnOptions spawn;
     spawn.argv = {"/proc/self/exe", "--gtest_filter=NatsBusClient.*",
                   "--gtest_also_run_disabled_tests"};
@@ -195,7 +201,7 @@ TEST(NatsBus, a_label_cannot_forge_a_name) {
     liar.label = "car1/5";
     auto bus = world.try_connect(liar);
     ASSERT_TRUE(bus.has_value());
-    world.linger();
+    world.settle_system(*gateway);
     bus->reset();
     ASSERT_TRUE(world.run_until([&] { return !names.empty(); }));
     EXPECT_EQ(names.front(), "car2 car1/5");
@@ -212,7 +218,8 @@ TEST(NatsBus, a_hanging_server_blocks_neither_the_loop_nor_memory) {
         bus->publish("flood", payload);
         longest = std::max(longest, world.loop().now() - before);
     }
-    EXPECT_LT(longest, milliseconds(500));
+    // One that waited for the server would wait for good.
+    EXPECT_LT(longest, seconds(10));
     EXPECT_GT(bus->losses().published_too_fast, 0U);
     ASSERT_TRUE(world.run_until([&] { return !bus->connected(); }));
     world.server().signal(SIGCONT);

@@ -33,7 +33,7 @@ TEST(NatsFigures, a_request_and_its_reply) {
     base::Instant asked{};
     std::function<void()> ask = [&] {
         asked = world.loop().now();
-        a->request("echo", "x", seconds(5), [&](ReplyStatus status, const Message&) {
+        a->request("echo", "x", seconds(60), [&](ReplyStatus status, const Message&) {
             EXPECT_EQ(status, ReplyStatus::answered);
             times.push_back((world.loop().now() - asked).milliseconds());
             if (times.size() < 2'000)
@@ -112,7 +112,7 @@ TEST(NatsFigures, news_of_a_departure) {
     auto gateway = world.connect("gateway", "gateway/1");
     bool gone = false;
     gateway->on_departure([&](const Departure& d) { gone = gone || d.name == "car"; });
-    world.linger();
+    world.settle_system(*gateway);
     std::vector<double> times;
     for (int i = 0; i < 30; ++i) {
         auto car = world.connect_as("car", {});
