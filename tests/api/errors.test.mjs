@@ -13,7 +13,7 @@ import OpenAI from "openai";
 import { Cell } from "./cell.mjs";
 import { until } from "./fleet.mjs";
 
-// What the coordinator may keep, files and models together.
+// What the coordinator may keep, files and models together; one key's files are a quarter of it.
 const disk_mib = 48;
 // As many as it takes at once, each begun and never ended.
 const uploads_at_once = 16;
@@ -63,7 +63,7 @@ test("what is used up is 429 insufficient_quota, and is not tried again", async 
     return fetch(url, ...rest);
   };
   const openai = cell.client(key, { maxRetries: 3, fetch: counting });
-  const large = new File([new Uint8Array((disk_mib + 1) << 20)], "large.bin");
+  const large = new File([new Uint8Array((disk_mib / 4 + 1) << 20)], "large.bin");
   await assert.rejects(openai.files.create({ file: large, purpose: "user_data" }), (error) => {
     assert.ok(error instanceof OpenAI.RateLimitError, String(error));
     assert.deepEqual([error.type, error.code], ["insufficient_quota", "insufficient_quota"]);
