@@ -5,11 +5,11 @@
 # (core may use base); decisions and edges never see each other, only roles and worlds see both.
 set(idlewatt_tier_base base)
 set(idlewatt_tier_core core)
-set(idlewatt_tier_decisions policy forecast scheduler ledger verification training economics mobility)
+set(idlewatt_tier_decisions policy lessons forecast scheduler ledger verification training economics mobility)
 set(idlewatt_tier_edges config wire signals meter engine trainer store spool blobs bus http identity report metrics)
 set(idlewatt_tier_testing testing)
 set(idlewatt_tier_roles agent coordinator gateway)
-set(idlewatt_tier_worlds simulator planner cli)
+set(idlewatt_tier_worlds simulator planner valet cli)
 
 # For each tier, the tiers that it may use. `testing` is support for tests: only TEST_USES may name it.
 set(idlewatt_below_base)
