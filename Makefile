@@ -7,13 +7,14 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo build test bench lint soak deb test-deb clean
+.PHONY: help demo build test bench train lint soak deb test-deb clean
 
 tree := build/release
 # A file with Asio and Beast takes about 750 MB of memory to compile: no more jobs than fit.
 jobs ?= $(shell awk -v cpus=$$(nproc) '/MemAvailable/ { fit = int($$2 / 900000) } \
 	END { print fit < 1 ? 1 : fit < cpus ? fit : cpus }' /proc/meminfo)
 DEMO_ARGS ?=
+TRAIN_ARGS ?=
 
 help:
 	@echo 'make demo [DEMO_ARGS="..."]   set up, build and run a fleet on this machine (idlewatt demo --help)'
@@ -21,6 +22,7 @@ help:
 	@echo 'make test                     set up, build all, check the style, run the tests'
 	@echo 'make soak                     the long tests'
 	@echo 'make bench                    the benchmarks'
+	@echo 'make train                    teaches Valet, the model of the demonstration, and tests the trainer'
 	@echo 'make deb                      Debian packages, in $(tree)/packages'
 	@echo 'make test-deb                 installs, tries and purges them: for a bare machine, as root'
 	@echo 'make lint                     clang-format, clang-tidy, self-contained headers'
@@ -54,6 +56,15 @@ bench:
 	@cmake --build $(tree) --target benchmarks -j $(jobs)
 	@ls $(tree)/bench/*_bench >/dev/null 2>&1 || { echo 'bench: there is no benchmark yet' >&2; exit 1; }
 	@for program in $(tree)/bench/*_bench; do echo "== $$program"; $$program; done
+
+# Interrupted, it goes on from its last state.
+train:
+	@tools/setup train
+	@tools/configure $(tree) IDLEWATT_TESTS IDLEWATT_TRAINER
+	@cmake --build $(tree) --target idlewatt-trainer trainer_test valet_test -j $(jobs)
+	@ctest --test-dir $(tree) --output-on-failure --no-tests=error -R '^(trainer|valet)$$'
+	@OMP_WAIT_POLICY=passive $(tree)/bin/idlewatt-trainer --model build/valet.gguf --state build/valet.state \
+		--threads $$(nproc) $(TRAIN_ARGS)
 
 lint:
 	@tools/setup lint
