@@ -24,22 +24,25 @@ bool add_to_page(const store::File& file, const core::KeyId& key, const FileQuer
 void FileBook::put(const store::File& file) {
     erase(file.id);
     files_[file.id] = file;
-    bytes_[file.key] += file.bytes;
+    Share& share = shares_[file.key];
+    ++share.files;
+    share.bytes += file.bytes;
 }
 
 void FileBook::erase(const std::string& id) {
     const auto file = files_.extract(id);
     if (!file)
         return;
-    const auto share = bytes_.find(file.mapped().key);
-    share->second -= file.mapped().bytes;
-    if (share->second == 0)
-        bytes_.erase(share);
+    const auto share = shares_.find(file.mapped().key);
+    share->second.bytes -= file.mapped().bytes;
+    // Counted by files, since some have no bytes.
+    if (--share->second.files == 0)
+        shares_.erase(share);
 }
 
-std::uint64_t FileBook::bytes_of(const core::KeyId& key) const {
-    const auto found = bytes_.find(key);
-    return found == bytes_.end() ? 0 : found->second;
+FileBook::Share FileBook::share_of(const core::KeyId& key) const {
+    const auto found = shares_.find(key);
+    return found == shares_.end() ? Share{} : found->second;
 }
 
 const store::File* FileBook::find(const std::string& id) const {

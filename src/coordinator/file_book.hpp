@@ -34,8 +34,12 @@ public:
     void erase(const std::string& id);
 
     [[nodiscard]] std::size_t count() const { return files_.size(); }
-    // Of all files of the key. Those that share their bytes are counted each.
-    [[nodiscard]] std::uint64_t bytes_of(const core::KeyId& key) const;
+    // Of one key. Files that share their bytes are counted each.
+    struct Share {
+        std::size_t files = 0;
+        std::uint64_t bytes = 0;
+    };
+    [[nodiscard]] Share share_of(const core::KeyId& key) const;
     [[nodiscard]] const store::File* find(const std::string& id) const;
     // nullptr: there is none, or it is somebody else's.
     [[nodiscard]] const store::File* find(const std::string& id, const core::KeyId& key) const;
@@ -45,7 +49,7 @@ public:
 
 private:
     std::map<std::string, store::File> files_;  // ids are ordered by time
-    std::map<core::KeyId, std::uint64_t> bytes_;
+    std::map<core::KeyId, Share> shares_;       // of keys that have files
 };
 
 }  // namespace idlewatt::coordinator

@@ -267,7 +267,14 @@ void FileDesk::take(const http::Request& request, const core::KeyId& key) {
 std::optional<wire::ApiError> FileDesk::no_room_for(const core::KeyId& key,
                                                     std::uint64_t bytes) const {
     const std::uint64_t share = blobs_.bytes_limit() / file_keys_per_folder;
-    const std::uint64_t there = book_.bytes_of(key);
+    const auto [files, there] = book_.share_of(key);
+    if (files >= files_max / file_keys_per_folder) {
+        return wire::api_error(ApiErrorCode::insufficient_quota,
+                               "You have " + std::to_string(files) +
+                                   " files, which is the most that a key may have. Delete files "
+                                   "that you do not need.",
+                               "file");
+    }
     if (there <= share && bytes <= share - there)
         return std::nullopt;
     return wire::api_error(ApiErrorCode::insufficient_quota,

@@ -33,8 +33,8 @@ namespace idlewatt::coordinator {
 inline constexpr std::string_view files_path = "/v1/files";
 // At a time; more are sent away.
 inline constexpr std::size_t file_uploads_max = 16;
-// The files of one key may take the folder's room divided by this; what batches of it bring is
-// never turned away, but counts.
+// The files of one key may take the folder's room, and be as many as files_max, divided by this;
+// what batches of it bring is never turned away, but counts.
 inline constexpr std::uint64_t file_keys_per_folder = 4;
 // Files whose time is over are looked for so often.
 inline constexpr base::Duration file_expiry_period = base::seconds(30);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // Files of clients over HTTP.
+#include <map>
 #include <optional>
 #include <tuple>
 
+#include "base/prng.hpp"
 #include "coordinator/batch_fixture_test.hpp"
 #include "coordinator/blob_desk.hpp"
 #include "coordinator/file_book.hpp"
@@ -68,6 +70,56 @@ TEST_F(FilesTest, AKeyHasNoMoreThanItsShareOfTheFolder) {
     me = before;
     EXPECT_EQ(mine("DELETE", "/v1/files/" + large.id).status, 200);
     EXPECT_EQ(upload(std::string(1001, 'x'), "user_data").status, 200);
+}
+
+TEST_F(FilesTest, AKeyHasNoMoreThanItsShareOfTheirNumber) {
+    const std::string first = file("", "user_data");
+    for (std::size_t i = 1; i < files_max / file_keys_per_folder; ++i) {
+        store::File small = database->files.at(first);
+        small.id += "-" + std::to_string(i);
+        database->files.emplace(small.id, small);
+    }
+    close();
+    open();
+    const auto refused = upload("x", "user_data");
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(code_of(refused), "insufficient_quota");
+    const std::string before = std::exchange(me, key_of(core::KeyRole::customer));
+    EXPECT_EQ(upload("x", "user_data").status, 200) << "another's share";
+    me = before;
+    EXPECT_EQ(mine("DELETE", "/v1/files/" + first).status, 200);
+    EXPECT_EQ(upload("x", "user_data").status, 200);
+}
+
+// Files without bytes count as files: a key's last bytes may go before its last file.
+TEST(FileShares, AreThoseOfTheFilesThatAreThere) {
+    base::Prng prng(3);
+    FileBook book;
+    std::map<std::string, store::File> expected;
+    for (int i = 0; i < 2'000; ++i) {
+        store::File file;
+        file.id = "file-" + std::to_string(prng.below(8));
+        file.key = core::KeyId(prng.below(2) == 0 ? "a" : "b");
+        file.bytes = prng.below(2) * prng.below(100);
+        if (prng.below(2) == 0) {
+            book.put(file);
+            expected[file.id] = file;
+        } else {
+            book.erase(file.id);
+            expected.erase(file.id);
+        }
+        for (const char* name : {"a", "b"}) {
+            FileBook::Share share;
+            for (const auto& [id, one] : expected) {
+                if (one.key.value != name)
+                    continue;
+                ++share.files;
+                share.bytes += one.bytes;
+            }
+            ASSERT_EQ(book.share_of(core::KeyId(name)).files, share.files);
+            ASSERT_EQ(book.share_of(core::KeyId(name)).bytes, share.bytes);
+        }
+    }
 }
 
 TEST_F(FilesTest, FormsThatAreNone) {
