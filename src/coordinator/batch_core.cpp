@@ -58,7 +58,7 @@ void BatchCore::wait_again(Open& open, std::uint32_t line) {
 }
 
 // Nobody ended it, and nobody gave it back: its gateway died or has no car for it.
-void BatchCore::lapsed(Open& open, std::uint32_t line, base::Instant now) {
+void BatchCore::lapsed(Open& open, std::uint32_t line, BatchNow now) {
     Line& lapsed = open.lines.at(line - 1);
     if (lapsed.lapses < batch_lapses_free) {
         ++lapsed.lapses;
@@ -70,7 +70,9 @@ void BatchCore::lapsed(Open& open, std::uint32_t line, base::Instant now) {
     if (rest < batch_rest_max)
         ++lapsed.lapses;
     lapsed.state = LineState::waiting;
-    open.resting.emplace(now + std::min(rest, batch_rest_max), line);
+    // Not beyond the end of its batch: cars may be there before.
+    const base::Duration half_left = (open.batch.expires_at - now.wall) / 2;
+    open.resting.emplace(now.instant + std::min({rest, batch_rest_max, half_left}), line);
 }
 
 std::optional<std::uint32_t> BatchCore::next_line(Open& open, base::Instant now) {
@@ -107,7 +109,7 @@ void BatchCore::end_old_leases(BatchNow now) {
         }
         Open& open = open_.at(lease->second.batch);
         --open.busy;
-        lapsed(open, lease->second.line, now.instant);
+        lapsed(open, lease->second.line, now);
         lease = leases_.erase(lease);
     }
 }

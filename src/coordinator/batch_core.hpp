@@ -34,7 +34,7 @@ inline constexpr base::Duration batch_cancel_grace = base::seconds(60);
 // After files that could not be written.
 inline constexpr base::Duration batch_finish_retry = base::seconds(5);
 // A line waits at once after so many leases that ran out: gateways die. After the next it rests for
-// this long, then for twice as long, up to the most.
+// this long, then for twice as long, up to the most, or half of the time that its batch has left.
 inline constexpr std::uint8_t batch_lapses_free = 2;
 inline constexpr base::Duration batch_rest_first = base::minutes(1);
 inline constexpr base::Duration batch_rest_max = base::minutes(30);
@@ -100,7 +100,7 @@ private:
 
     void put_lines(Open& open, const std::vector<store::BatchLine>& lines, std::size_t total);
     void wait_again(Open& open, std::uint32_t line);
-    void lapsed(Open& open, std::uint32_t line, base::Instant now);
+    void lapsed(Open& open, std::uint32_t line, BatchNow now);
     [[nodiscard]] std::optional<std::uint32_t> next_line(Open& open, base::Instant now);
     void hand_out(const WorkAsked& asked, BatchNow now, HandOut& out);
     void end_leases_of(const std::string& batch, Open& open);

@@ -121,6 +121,20 @@ TEST_F(BatchCoreTest, ALineThatNobodyEndsRestsLongerAndLonger) {
     EXPECT_EQ(finish("b").status, BatchStatus::completed);
 }
 
+// Cars may come back before its batch ends.
+TEST_F(BatchCoreTest, ALineDoesNotRestUntilItIsTooLate) {
+    begin("b", 1);
+    const base::Instant end = now + base::minutes(24 * 60);
+    base::Instant last = now;
+    while (now < end) {
+        if (!ask(1).lines.empty())
+            last = now;
+        now = now + base::seconds(1);
+        feed(BatchClock{});
+    }
+    EXPECT_LT(end - last, base::minutes(2));
+}
+
 TEST_F(BatchCoreTest, FromTheFirstLineToTheLast) {
     begin("b", 2);
     EXPECT_EQ(status("b"), BatchStatus::in_progress);
