@@ -121,7 +121,9 @@ private:
     // admin_models.cpp
     void list_models(Id id);
     void add_model(const Call& call);
-    void register_model(Id id, const core::Model& model);
+    // By name, with the SHA-256: models whose file is being read or whose row is being written.
+    using Registering = std::multimap<std::string, std::string>;
+    void register_model(Id id, const core::Model& model, Registering::iterator registering);
     void remove_model(Id id, const std::string& escaped_name);
 
     // admin_vehicles.cpp
@@ -155,6 +157,7 @@ private:
     scheduler::RateLimiter enrol_limit_;
     std::deque<Order> orders_;
     bool ordering_ = false;
+    Registering registering_;
     // Whose bearers the store is asked about, and whether they still wait for the answer.
     std::map<Id, bool> checking_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

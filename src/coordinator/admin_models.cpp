@@ -44,25 +44,30 @@ void AdminDesk::add_model(const Call& call) {
     core::Model model = std::move(*order);
     model.added_at = parts_.loop.wall_now();
     const auto before = placer.models().find(model.name);
-    if (before != placer.models().end()) {
-        if (before->second.sha256 != model.sha256) {
-            return refuse(id, ApiErrorCode::conflict,
-                          "A model of this name with other bytes is registered. Remove it first, "
-                          "or take another name.");
-        }
+    const bool known = before != placer.models().end();
+    const auto [first, last] = registering_.equal_range(model.name);
+    if ((known && before->second.sha256 != model.sha256) ||
+        std::any_of(first, last, [&](const auto& one) { return one.second != model.sha256; })) {
+        return refuse(id, ApiErrorCode::conflict,
+                      "A model of this name with other bytes is registered. Remove it first, or "
+                      "take another name.");
+    }
+    if (known) {
         model.added_at = before->second.added_at;
-    } else if (placer.models().size() >= core::models_max) {
+    } else if (placer.models().size() + registering_.size() >= core::models_max) {
         return refuse(id, ApiErrorCode::conflict,
                       "There are " + std::to_string(core::models_max) +
                           " models already, which is the most that a cell has.");
     }
+    const auto registering = registering_.emplace(model.name, model.sha256);
     // Bytes that come later are found out by the first car.
     if (parts_.blobs == nullptr || !parts_.blobs->has(model.sha256))
-        return register_model(id, model);
+        return register_model(id, model, registering);
     parts_.blobs->check_model(
-        model.sha256, guarded([this, id, model](const base::Result<void>& checked) {
+        model.sha256, guarded([this, id, model, registering](const base::Result<void>& checked) {
             if (checked)
-                return register_model(id, model);
+                return register_model(id, model, registering);
+            registering_.erase(registering);
             if (checked.error().kind != base::ErrorKind::bad_input)
                 return refuse(id, checked.error());
             refuse(id, ApiErrorCode::invalid_value,
@@ -70,18 +75,19 @@ void AdminDesk::add_model(const Call& call) {
         }));
 }
 
-void AdminDesk::register_model(Id id, const core::Model& model) {
+void AdminDesk::register_model(Id id, const core::Model& model, Registering::iterator registering) {
     const Placer& placer = parts_.placement.placer();
     const auto before = placer.models().find(model.name);
     const int status = before == placer.models().end() ? 201 : 200;
-    parts_.placement.add_model(model,
-                               guarded([this, id, model, status](const base::Result<void>& added) {
-                                   if (!added)
-                                       return refuse(id, added.error());
-                                   if (parts_.blobs != nullptr)
-                                       parts_.blobs->keep(model.name, model.sha256);
-                                   respond(id, status, wire::registered_model_body(model));
-                               }));
+    parts_.placement.add_model(
+        model, guarded([this, id, model, status, registering](const base::Result<void>& added) {
+            registering_.erase(registering);
+            if (!added)
+                return refuse(id, added.error());
+            if (parts_.blobs != nullptr)
+                parts_.blobs->keep(model.name, model.sha256);
+            respond(id, status, wire::registered_model_body(model));
+        }));
 }
 
 void AdminDesk::remove_model(Id id, const std::string& escaped_name) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // Models: registered, uploaded with breaks, told to cars, fetched by them, removed.
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -209,6 +210,29 @@ TEST_F(ModelsTest, ADatabaseThatIsAwayCostsCarsNothing) {
     EXPECT_EQ(add(model("other", "x")).status, 503);
     database->failing = false;
     EXPECT_EQ(add(model("other", "x")).status, 201);
+}
+
+TEST_F(ModelsTest, OfTwoThatComeAtOnceWithOneNameOneIsTaken) {
+    std::vector<int> statuses;
+    for (const char* which : {"one", "other", "one"}) {
+        const std::string body = wire::registered_model_body(model("tiny", which));
+        server.send("POST", "/api/v1/models",
+                    {{"authorization", "Bearer " + operator_secret},
+                     {"content-length", std::to_string(body.size())}},
+                    body,
+                    {[&](int status, const http::Headers&) { statuses.push_back(status); },
+                     [](std::string_view) {}, [](bool) {}});
+    }
+    ASSERT_TRUE(run_until([&] { return statuses.size() == 3; }));
+    EXPECT_EQ(std::count(statuses.begin(), statuses.end(), 409), 1);
+    EXPECT_EQ(list().at(0).model.sha256, model("tiny", "one").sha256);
+    EXPECT_EQ(add(model("tiny", "other")).status, 409);
+    call("DELETE", "/api/v1/models/tiny");
+    EXPECT_EQ(add(model("tiny", "other")).status, 201) << "nothing is left of the first";
+    database->failing = true;
+    EXPECT_EQ(add(model("late", "one")).status, 503);
+    database->failing = false;
+    EXPECT_EQ(add(model("late", "other")).status, 201);
 }
 
 class BlobsOfAFolder : public testing::Test {
