@@ -83,8 +83,7 @@ void BatchDesk::serve(const http::Request& request, const core::KeyId& key) {
         return find(id, batch, key, [this, id](const store::Batch& found) {
             if (core_.find(found.id) != nullptr && !endings_.contains(found.id))
                 return partial_.begin(id, found.id);
-            door_.refuse(id, ApiErrorCode::conflict,
-                         "This batch has ended: see its output_file_id and error_file_id.", "id");
+            door_.refuse(id, ApiErrorCode::conflict, std::string(batch_has_ended), "id");
         });
     }
     const bool known = verb.empty() || verb == "cancel" || verb == "x-partial";
