@@ -89,6 +89,8 @@ TEST_F(BeastUploadTest, AByteNowAndThenIsNoProgress) {
     raw.send("PUT / HTTP/1.1\r\ncontent-length: 900\r\n\r\n");
     run_until([&] {
         raw.send("x");
+        // Slow enough for a quick machine: all of them would take seconds.
+        loop_.run_for(base::milliseconds(5));
         return has(raw.received(), "\r\n\r\n{");
     });
     EXPECT_TRUE(raw.received().starts_with("HTTP/1.1 408")) << raw.received();
@@ -100,7 +102,7 @@ TEST_F(BeastUploadTest, AByteNowAndThenIsNoProgress) {
 
 TEST_F(BeastUploadTest, ALargeUploadMayTakeLongerThanOneTime) {
     ListenOptions options;
-    options.read = base::milliseconds(300);
+    options.read = base::seconds(1);
     start(options);
     std::size_t taken = 0;
     bool whole = false;
@@ -122,7 +124,7 @@ TEST_F(BeastUploadTest, ALargeUploadMayTakeLongerThanOneTime) {
     for (std::size_t i = 1; i <= parts; ++i) {
         send_all(raw, part);
         run_until([&] { return taken == i * body_pace_bytes; });
-        loop_.run_for(base::milliseconds(50));
+        loop_.run_for(base::milliseconds(150));
     }
     run_until([&] { return whole; });
     EXPECT_TRUE(gone_.empty());
