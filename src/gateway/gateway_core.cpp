@@ -70,11 +70,14 @@ void GatewayCore::on(const Unheard& event, Now now, Effects& effects) {
         drop_rival(*place.exchange, *place.answer, scheduler::Ending::yielded, now, effects);
         return;
     }
-    // Nothing was tried: a fleet that has just lost its bus must not look like a bad question.
+    // Nothing was tried: a fleet that has just lost its bus must not look like a bad question, and
+    // the wait goes on.
     if (place.answer->attempts_without_progress > 0)
         --place.answer->attempts_without_progress;
+    const base::Instant waiting_since = place.answer->waiting_since;
     lose_attempt(*place.exchange, *place.answer, scheduler::Ending::yielded, "nobody_there", now,
                  effects);
+    place.answer->waiting_since = waiting_since;
 }
 
 void GatewayCore::on(const BusChanged& event, Now now, Effects& effects) {

@@ -196,7 +196,7 @@ void GatewayCore::lose_attempts_on(CarNumber car, std::optional<core::Incarnatio
 void GatewayCore::tend_waiting(Exchange& exchange, Answer& answer, Now now, Effects& effects) {
     const bool migrating = exchange.broken_off(answer);
     const base::Duration limit = migrating ? migration_time_max : waiting_time_max;
-    base::Instant since = migrating ? answer.waiting_since : exchange.arrived_at;
+    base::Instant since = answer.waiting_since;
     // It waits for its own sisters, too: as long as they get on, so does the queue. That the client
     // takes our comments says nothing of that.
     for (const Answer& sister : exchange.answers)

@@ -253,6 +253,39 @@ TEST_F(GatewayPlacement, OfAFailedWholeAnswerNothingWasDelivered) {
     EXPECT_FALSE(records[0].delivery.last);
 }
 
+// A prompt may take longer than anybody would wait for a car.
+TEST_F(GatewayPlacement, ALongPrefillLeavesTimeToFindAnotherCar) {
+    announce("car");
+    const Tell open = opened(ask(1, ask_whole));
+    for (const base::Instant end = now + waiting_time_max + base::seconds(5); now < end;) {
+        now = now + base::milliseconds(250);
+        announce("car");
+        say(open, core::Alive{1, 0});
+        feed(Tick{});
+    }
+    say(open, core::Numbered{1, core::Yielded{core::Reason::occupied}});
+    announce("car", core::Reason::occupied);
+    EXPECT_TRUE(all<Respond>(pass(base::seconds(3))).empty());
+    announce("other");
+    EXPECT_EQ(
+        answer(say(opened(everything), core::Numbered{1, core::Finished{{}, 1, 1, 0}})).status,
+        200);
+}
+
+TEST_F(GatewayPlacement, CarsThatOnlyAnnounceThemselvesDoNotProlongTheWait) {
+    ask(1, ask_whole);
+    everything.clear();
+    const base::Instant end = now + waiting_time_max + base::seconds(1);
+    while (now < end && all<Respond>(everything).empty()) {
+        now = now + base::milliseconds(500);
+        const Effects effects = announce("deaf");
+        for (const Tell& tell : all_opened(effects))
+            feed(Unheard{tell.attempt});
+        feed(Tick{});
+    }
+    EXPECT_EQ(all<Respond>(everything).size(), 1U);
+}
+
 TEST_F(GatewayPlacement, DemandSaysWhatWaitsAndRuns) {
     slots = 1;
     announce("car");
