@@ -267,8 +267,8 @@ wire::Usage GatewayCore::usage(const Exchange& exchange) {
     for (const Answer& answer : exchange.answers) {
         if (answer.index() % exchange.asked.n == 0)
             prompt_tokens = cached_tokens = 0;
+        prompt_tokens = std::max(prompt_tokens, answer.prompt_tokens);
         if (answer.finished) {
-            prompt_tokens = std::max(prompt_tokens, answer.prompt_tokens);
             cached_tokens = std::max(cached_tokens, answer.finished->cached_tokens);
             usage.completion_tokens += answer.completion_tokens;
             usage.reasoning_tokens += answer.reasoning_tokens;

@@ -191,6 +191,17 @@ TEST_F(GatewayDoor, AKeysLimitsAreToldAndKept) {
     EXPECT_FALSE(large.headers.contains("retry-after"));
 }
 
+TEST_F(GatewayDoor, WhoHangsUpHasUsedItsPromptAllTheSame) {
+    core::ApiKey limited = key("some");
+    limited.limits.tokens_per_minute = 1000;
+    with_keys({limited});
+    core::Piece first{{7}, "one", 1};
+    first.prompt_tokens = 900;
+    say(opened(ask(1, ask_streamed, "/v1/chat/completions", of("some"))), core::Numbered{1, first});
+    feed(ClientGone{http::RequestId{1}});
+    EXPECT_EQ(answer(ask(2, ask_streamed, "/v1/chat/completions", of("some"))).status, 429);
+}
+
 TEST_F(GatewayDoor, TheStrictestDataClassHolds) {
     core::ApiKey own = key("own");
     own.data_class = core::DataClass::own_fleet;
