@@ -99,7 +99,7 @@ void GatewayCore::yield_to_clients(Now now, Effects& effects) {
 
 Room GatewayCore::room() const {
     Room room;
-    room.connected = connected_;
+    room.connected = connected_ && !stopping_;
     for (const std::string& model : fleet_.models()) {
         const scheduler::Slots slots = fleet_.slots(model, {});
         room.slots_free += slots.total - std::min(slots.busy, slots.total);

@@ -89,7 +89,7 @@ inline constexpr base::Duration batch_yields_every = base::seconds(1);
 
 // What cars could take on besides what they have.
 struct Room {
-    bool connected = false;
+    bool connected = false;  // and not about to stop
     std::uint64_t slots_free = 0;
     std::size_t clients_served = 0;  // answers of clients that a car works on
     bool clients_wait = false;       // some have no car yet

@@ -264,6 +264,7 @@ TEST_F(GatewayCoreTest, TellsEverybodyThatItStops) {
     EXPECT_FALSE(core.all_told()) << "the error is not with the kernel yet";
     all_written(1);
     EXPECT_TRUE(core.all_told());
+    EXPECT_FALSE(core.room().connected) << "lines of batches would be begun and dropped";
     EXPECT_EQ(answer(ask(3)).status, 503);
     EXPECT_EQ(answer(send(4, "GET", "/healthz")).status, 503);
     EXPECT_EQ(written(piece(whole, 1, "late")), "");
