@@ -94,6 +94,9 @@ test('after a break it goes on where it was; after a restart it begins anew', as
         assert.equal((await act('state')).snapshots, 2);
         await act('join?id=tesla-x');
         await tile(page, 'tesla-x').waitFor();
+        mock.fleet.cars[0].reason = null; // forgotten
+        await tile(page, 'car-01').waitFor({ state: 'detached' });
+        await page.getByRole('button', { name: 'All 9' }).waitFor();
     });
 });
 

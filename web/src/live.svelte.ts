@@ -76,7 +76,7 @@ export class Live {
     speeds = $state.raw<number[]>([]); // the fleet's tokens/s, one a second
 
     cars: Car[] = [];
-    order: Car[] = []; // by name
+    order: Car[] = []; // by name, without those that the gateway has forgotten
     reasons: ReasonInfo[] = [];
     answers = new Map<string, Answer>();
     byCar = new Map<number, Answer[]>();
@@ -92,6 +92,7 @@ export class Live {
     #wake: () => void = () => {};
     #receivedAt = 0;
     #spokeAt = 0;
+    #reorder = false;
     #began = false;
     #heldUntil = 0;
     #drawnAt = 0;
@@ -122,6 +123,12 @@ export class Live {
     // Somebody scrolls: what is new can wait for a moment, the frames cannot.
     holdDrawing() {
         this.#heldUntil = performance.now() + hold_ms;
+    }
+
+    #sort() {
+        if (!this.#reorder) return;
+        this.#reorder = false;
+        this.order = this.cars.filter((car) => car.reason >= 0).sort((a, b) => collator.compare(a.id, b.id));
     }
 
     #draw() {
@@ -203,6 +210,7 @@ export class Live {
         this.#receivedAt = this.now = performance.now();
         this.heardAt = said.heard_age_ms == null ? null : this.now - said.heard_age_ms;
         this.link = 'live';
+        this.#sort();
         this.#draw();
         return true;
     }
@@ -264,7 +272,7 @@ export class Live {
     #meet(coded: string) {
         for (const id of decodeIds(coded))
             this.cars.push({ number: this.cars.length, id, reason: -1, charge: null, speed: 0, active: 0, gainedAt: 0, lostAt: 0 });
-        this.order = this.cars.slice().sort((a, b) => collator.compare(a.id, b.id));
+        this.#reorder = true;
     }
 
     #takeWork(cells: (number | null)[]) {
@@ -277,7 +285,10 @@ export class Live {
     #set(car: Car, columns: string[], cells: (number | null)[], at: number) {
         for (const column of columns) {
             const cell = cells[at++] ?? null;
-            if (column === 'reason') car.reason = cell ?? -1;
+            if (column === 'reason') {
+                if (cell === null || car.reason < 0) this.#reorder = true;
+                car.reason = cell ?? -1;
+            }
             else if (column === 'state_of_charge_percent') car.charge = cell;
             else if (column === 'tokens_per_second') car.speed = cell;
             else if (column === 'active_requests') car.active = cell ?? 0;
