@@ -15,6 +15,7 @@
 #include "core/core.hpp"
 #include "gateway/attempt.hpp"
 #include "gateway/fleet_view.hpp"
+#include "gateway/live_view.hpp"
 #include "http/http.hpp"
 #include "wire/answer.hpp"
 #include "wire/api_request.hpp"
@@ -33,6 +34,7 @@ struct Answer {
     bool introduced = false;                         // its first event is out
     std::optional<core::AttemptId> thoughts_from{};  // whose reasoning the client has seen
     std::uint32_t reasoning_tokens = 0;
+    LiveTail tail;  // of what was said while somebody watched
 
     std::uint32_t prompt_tokens = 0;  // as a car has told them; 0: not yet
     std::optional<core::Finished> finished;

@@ -194,7 +194,7 @@ void FleetView::update_ready(CarNumber number, base::Instant now) {
     const Car& car = cars_[number];
     const bool willing = car.reachable && car.said.reason == core::Reason::ok;
     if (car.reachable && is_loading(car.said.reason))
-        loading_.insert(number);
+        loading_.try_emplace(number, now);
     else
         loading_.erase(number);
     const bool trusted = breakers_.allows(car.said.vehicle, now);
@@ -265,17 +265,22 @@ std::optional<base::Instant> FleetView::served_until(const std::string& model,
     return found == served_until_.end() ? std::nullopt : std::optional(found->second);
 }
 
-bool FleetView::expects(const std::string& model, const CarNeeds& needs) const {
+std::optional<base::Instant> FleetView::expected_since(const std::string& model,
+                                                       const CarNeeds& needs) const {
+    std::optional<base::Instant> last;
     const auto fleet = find_fleet(needs);
     if (!fleet)
-        return false;
-    return std::ranges::any_of(loading_, [&](CarNumber number) {
-        if (*fleet != scheduler::any_fleet && cars_[number].fleet_number != *fleet)
-            return false;
+        return last;
+    for (const auto& [number, since] : loading_) {
+        if ((last && since <= *last) ||
+            (*fleet != scheduler::any_fleet && cars_[number].fleet_number != *fleet))
+            continue;
         const auto held = held_.find(number);
-        return model.empty() || held == held_.end() ||
-               std::ranges::find(held->second.models, model) != held->second.models.end();
-    });
+        if (model.empty() || held == held_.end() ||
+            std::ranges::find(held->second.models, model) != held->second.models.end())
+            last = since;
+    }
+    return last;
 }
 
 std::vector<std::string> FleetView::models() const {
@@ -353,15 +358,27 @@ bool FleetView::knows_vehicle(const core::VehicleId& vehicle) const {
     return numbers_.contains(vehicle);
 }
 
+std::optional<wire::VehicleRow> FleetView::row_of(const Car& car, base::Instant now) {
+    if (!car.reachable && now - car.heard_at > remembered_for)
+        return std::nullopt;
+    const auto reason = car.reachable ? car.said.reason : core::Reason::unreachable;
+    wire::VehicleRow row{car.said, reason, car.active, now - car.heard_at};
+    if (!car.reachable)
+        row.announcement.slots_free = 0;
+    return row;
+}
+
+std::optional<wire::VehicleRow> FleetView::row(const core::VehicleId& vehicle,
+                                               base::Instant now) const {
+    const auto found = numbers_.find(vehicle);
+    return found == numbers_.end() ? std::nullopt : row_of(cars_[found->second], now);
+}
+
 std::vector<wire::VehicleRow> FleetView::rows(base::Instant now) const {
     std::vector<wire::VehicleRow> rows;
     for (const Car& car : cars_) {
-        if (!car.reachable && now - car.heard_at > remembered_for)
-            continue;
-        const auto reason = car.reachable ? car.said.reason : core::Reason::unreachable;
-        rows.push_back({car.said, reason, car.active, now - car.heard_at});
-        if (!car.reachable)
-            rows.back().announcement.slots_free = 0;
+        if (auto row = row_of(car, now))
+            rows.push_back(std::move(*row));
     }
     std::ranges::sort(rows, {},
                       [](const wire::VehicleRow& row) { return row.announcement.vehicle; });

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -79,6 +78,8 @@ public:
                                                           scheduler::Wish wish, bool urgent,
                                                           base::Prng& prng) const;
     [[nodiscard]] const Car& car(CarNumber number) const { return cars_[number]; }
+    // All that were ever heard: their numbers are below this one and stay.
+    [[nodiscard]] std::size_t size() const { return cars_.size(); }
 
     // ── what there is ──
     // By number of cars that have held it, then by name; the first is the default.
@@ -100,8 +101,10 @@ public:
     // The last moment at which a car of that fleet would have worked on the model; nullopt: never.
     [[nodiscard]] std::optional<base::Instant> served_until(const std::string& model,
                                                             const CarNeeds& needs) const;
-    // Some car is loading a model, and this is the one that it held last, or nobody knows.
-    [[nodiscard]] bool expects(const std::string& model, const CarNeeds& needs) const;
+    // When the last one began of the cars that are loading a model, and this is the one that they
+    // held last, or nobody knows; nullopt: there is none.
+    [[nodiscard]] std::optional<base::Instant> expected_since(const std::string& model,
+                                                              const CarNeeds& needs) const;
     struct Census {
         std::size_t ready = 0;
         std::size_t unreachable = 0;
@@ -113,6 +116,9 @@ public:
     [[nodiscard]] Census census(base::Instant now) const;
     [[nodiscard]] bool knows_vehicle(const core::VehicleId& vehicle) const;
     [[nodiscard]] std::vector<wire::VehicleRow> rows(base::Instant now) const;
+    // nullopt: not known, or forgotten.
+    [[nodiscard]] std::optional<wire::VehicleRow> row(const core::VehicleId& vehicle,
+                                                      base::Instant now) const;
 
 private:
     // What a car held and could do when it was last ready: the catalogue outlives a recall.
@@ -139,6 +145,7 @@ private:
         [[nodiscard]] bool use_shunned(scheduler::FleetNumber fleet) const;
     };
 
+    [[nodiscard]] static std::optional<wire::VehicleRow> row_of(const Car& car, base::Instant now);
     void update_ready(CarNumber number, base::Instant now);
     void unready(CarNumber number, const std::string& model, base::Instant now);
     void hold(CarNumber number, Held held);
@@ -151,7 +158,7 @@ private:
     std::unordered_map<core::VehicleId, CarNumber> numbers_;
     std::unordered_map<std::string, Willing> willing_;
     std::map<std::pair<std::string, scheduler::FleetNumber>, base::Instant> served_until_;
-    std::set<CarNumber> loading_;
+    std::map<CarNumber, base::Instant> loading_;  // since when
     std::unordered_map<std::string, scheduler::FleetNumber> fleet_numbers_;
     std::map<std::pair<std::string, scheduler::FleetNumber>, Holders> holders_;
     std::unordered_map<CarNumber, Held> held_;

@@ -36,6 +36,7 @@ void GatewayCore::on(const ClientGone& event, Now now, Effects& effects) {
     stop_settling(event.request, now, effects);
     leaving_.erase(event.request);
     callers_.erase(event.request);
+    live_.leave(event.request);
     const auto found = exchanges_.find(event.request);
     if (found == exchanges_.end() || found->second.done)
         return;
@@ -112,6 +113,7 @@ void GatewayCore::on(const KeyBookConfirmed& event, Now, Effects&) {
 // Lines of batches stay where they are: their leases end, and another gateway runs them.
 void GatewayCore::on(const Stopping&, Now now, Effects& effects) {
     stopping_ = true;
+    live_.dismiss_unless([](const core::KeyId&) { return false; }, effects);
     for (auto& [request, exchange] : exchanges_) {
         if (exchange.done || is_batch(request))
             continue;
@@ -134,6 +136,7 @@ void GatewayCore::on(const Tick&, Now now, Effects& effects) {
             lose_attempts_on(car, std::nullopt, "silent", now, effects);
     }
     tend_settling(now, effects);
+    tend_live(now, effects);
     yield_to_clients(now, effects);
     for (auto& [request, exchange] : exchanges_) {
         if (exchange.done || !tend_exchange(exchange, now, effects))
@@ -205,6 +208,7 @@ void GatewayCore::finish(Exchange& exchange, int status, Now now, Effects& effec
     IDLEWATT_ASSERT(!exchange.done);
     exchange.done = true;
     finished_.push_back(exchange.request);
+    live_.ended(exchange.request, status);
     for (const Answer& answer : exchange.answers)
         waiting_.erase({exchange.request, answer.index()});
     for (core::Delivery& delivery : exchange.deliveries) {

@@ -13,7 +13,8 @@
 // Pure but for the time and the seed that it is told. The parts: gateway_http.cpp (routes),
 // gateway_ask.cpp (the door), gateway_batch.cpp (lines of batches), gateway_placement.cpp (which
 // car), gateway_stream.cpp (what cars say), gateway_pieces.cpp (what clients get),
-// gateway_settling.cpp (what ends slowly), gateway_metrics.cpp (what is counted).
+// gateway_settling.cpp (what ends slowly), gateway_metrics.cpp (what is counted),
+// live_picture.cpp (what people see).
 #pragma once
 
 #include <cstdint>
@@ -32,6 +33,8 @@
 #include "gateway/exchange.hpp"
 #include "gateway/fleet_view.hpp"
 #include "gateway/key_ring.hpp"
+#include "gateway/live_desk.hpp"
+#include "gateway/live_page.hpp"
 #include "metrics/metrics.hpp"
 #include "scheduler/scheduler.hpp"
 #include "wire/api_error.hpp"
@@ -104,6 +107,7 @@ struct GatewayConfig {
     bool uses_key_book = false;
     std::vector<std::string> cors_origins{};  // exactly as browsers send them
     bool hedges = true;
+    Page page{};  // empty: none is served
 };
 
 class GatewayCore {
@@ -169,6 +173,15 @@ private:
     // retry_after_s: of 429 and 503, said in words, too; 0: asking again is of no use.
     void refuse(http::RequestId request, const wire::ApiError& error, Now now, Effects& effects,
                 std::optional<std::uint32_t> retry_after_s = std::nullopt);
+
+    // the page (live_picture.cpp)
+    void follow(const http::Request& request, Now now, Effects& effects);
+    void tend_live(Now now, Effects& effects);
+    void serve_vehicle(const http::Request& request, std::string_view vehicle, Now now,
+                       Effects& effects);
+    [[nodiscard]] LivePicture live_picture(Now now);
+    void count_cars_left_out(Now now);
+    static void add_to(LivePicture& picture, const Exchange& exchange);
 
     // the door (gateway_ask.cpp)
     void ask(const http::Request& request, core::Task task, Now now, Effects& effects);
@@ -315,6 +328,14 @@ private:
 
     bool stopping_ = false;
     std::map<http::RequestId, std::uint64_t> leaving_;  // streams that Stopping ended: their bytes
+
+    LiveDesk live_;
+    // Cars that no picture shows are counted once in a while only.
+    struct LeftOut {
+        wire::LiveTotals totals;
+        std::uint64_t cars = 0;
+        std::optional<base::Instant> counted_at;
+    } left_out_;
 
     wire::GatewayFigures figures_;
     std::deque<double> gaps_ms_;

@@ -16,6 +16,7 @@ using wire::ApiErrorCode;
 
 constexpr std::string_view vehicles_path = "/api/v1/vehicles";
 constexpr std::string_view signals_suffix = "/signals";
+constexpr std::string_view events_path = "/api/v1/events";
 constexpr std::string_view models_path = "/v1/models";
 constexpr std::string_view metrics_path = "/metrics";
 constexpr std::string_view chat_path = "/v1/chat/completions";
@@ -56,10 +57,10 @@ struct Route {
     std::string_view method;
     std::string_view path;
 };
-constexpr std::array routes{Route{"GET", "/healthz"},        Route{"GET", models_path},
-                            Route{"POST", chat_path},        Route{"POST", "/v1/completions"},
-                            Route{"POST", "/v1/embeddings"}, Route{"GET", vehicles_path},
-                            Route{"GET", "/api/v1/figures"}, Route{"GET", metrics_path}};
+constexpr std::array routes{
+    Route{"GET", "/healthz"},         Route{"GET", models_path},       Route{"POST", chat_path},
+    Route{"POST", "/v1/completions"}, Route{"POST", "/v1/embeddings"}, Route{"GET", vehicles_path},
+    Route{"GET", "/api/v1/figures"},  Route{"GET", metrics_path},      Route{"GET", events_path}};
 
 std::optional<wire::ApiError> error_of_key(KeyRing::Verdict verdict) {
     switch (verdict) {
@@ -103,6 +104,9 @@ void GatewayCore::on(const Asked& event, Now now, Effects& effects) {
         respond(request.id, preflight(caller), now, effects);
     } else if (path_of(request) == "/healthz") {
         respond(request.id, json_response(200, "{\"status\":\"ok\"}"), now, effects);
+    } else if (const PageFile* file = find_page_file(config_.page, path_of(request));
+               file != nullptr && method_of(request) == "GET") {
+        respond(request.id, page_response(*file, request), now, effects);
     } else if (authorised(request, now, effects)) {
         route(request, now, effects);
     }
@@ -135,6 +139,10 @@ void GatewayCore::route(const http::Request& request, Now now, Effects& effects)
     }
     if (is_below(path, vehicles_path) && path.ends_with(signals_suffix)) {
         order_signals(request, now, effects);
+        return;
+    }
+    if (is_below(path, vehicles_path)) {
+        serve_vehicle(request, path.substr(vehicles_path.size() + 1), now, effects);
         return;
     }
     if (is_below(path, models_path)) {
@@ -170,6 +178,8 @@ void GatewayCore::route(const http::Request& request, Now now, Effects& effects)
     } else if (path == vehicles_path) {
         auto body = wire::vehicles_body(fleet_.rows(now.instant));
         respond(request.id, json_response(200, std::move(body)), now, effects);
+    } else if (path == events_path) {
+        follow(request, now, effects);
     } else if (path == metrics_path) {
         respond(request.id,
                 {200,

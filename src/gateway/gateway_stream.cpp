@@ -247,6 +247,7 @@ void GatewayCore::take(Place& place, const core::Refused& refused, Now now, Effe
 
 void GatewayCore::on(const Written& event, Now now, Effects& effects) {
     settle_written(event, now, effects);
+    live_.written(event.request, event.bytes);
     if (const auto left = leaving_.find(event.request);
         left != leaving_.end() && event.bytes >= left->second)
         leaving_.erase(left);
