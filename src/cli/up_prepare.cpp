@@ -77,7 +77,7 @@ base::Result<void> Up::check_files() const {
 }
 
 base::Result<void> Up::prepare_folder() {
-    made_folder_ = !std::filesystem::exists(options_.state_dir);
+    const bool is_new = !std::filesystem::exists(options_.state_dir);
     for (const char* part : {"", "/keys", "/vehicles", "/gateway", "/blobs", "/nats"}) {
         auto made = make_folder(options_.state_dir + part);
         if (!made)
@@ -86,6 +86,7 @@ base::Result<void> Up::prepare_folder() {
     options_.state_dir = std::filesystem::canonical(options_.state_dir);
     if (auto own = lock_.take(options_.state_dir); !own)
         return own;
+    made_folder_ = is_new;  // and nobody else's, who came at the same time
     // Only after it is known to be ours: a folder of somebody else's must not change.
     for (const char* part : {"/keys", "/vehicles", "/gateway"})
         chmod((options_.state_dir + part).c_str(), 0700);
@@ -98,10 +99,11 @@ base::Result<void> Up::prepare_folder() {
     return {};
 }
 
-// A refused start leaves nothing behind; once something has run, its logs are worth more.
+// A refused start leaves nothing behind; once something has run, its logs are worth more. What runs
+// first is nats-server.
 void Up::remove_new_folder() const {
     std::error_code ignored;
-    if (made_folder_ && !nats_)
+    if (made_folder_ && !std::filesystem::exists(options_.state_dir + "/nats.log", ignored))
         std::filesystem::remove_all(options_.state_dir, ignored);
 }
 
