@@ -92,6 +92,7 @@ TEST_F(AdminCommands, a_secret_is_printed_once_or_written_for_its_owner) {
     EXPECT_NE(err.str().find("next: "), std::string::npos);
     out.str("");
     const std::string file = folder + "/anna.key";
+    std::ofstream(file + ".new") << "left by a run that was killed, and open to all";
     ASSERT_EQ(key_create(connection, {}, {file}, {out, err, true}), ExitCode::ok);
     EXPECT_EQ(*read_file(file), "iw-the-secret\n");
     struct stat status {};

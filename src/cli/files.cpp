@@ -19,7 +19,9 @@ namespace {
 
 base::Result<void> write_with_mode(const std::string& path, std::string_view text, mode_t mode) {
     const std::string fresh = path + ".new";
-    const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    // What is there already has modes, and perhaps readers, of its own.
+    unlink(fresh.c_str());
+    const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file < 0)
         return base::fail_errno("cannot create " + fresh);
     const ssize_t written = write(file, text.data(), text.size());
