@@ -193,8 +193,10 @@ ChatEnd ChatSession::conclude(const Answer& answer) {
                                   output_.json, output_.err);
     } else if (!answer.error_message.empty() || !answer.error_code.empty()) {
         output_.err << "idlewatt: the answer broke off: " << answer.error_message << '\n';
-        end.code =
-            answer.error_code == "worker_preempted" ? ExitCode::no_capacity : ExitCode::failure;
+        const bool later = answer.error_code == "worker_preempted" ||
+                           answer.error_code == "no_capacity" ||
+                           answer.error_code == "model_loading";
+        end.code = later ? ExitCode::no_capacity : ExitCode::failure;
     } else if (!answer.done) {
         const base::Error why =
             answer.ended && !*answer.ended

@@ -82,6 +82,9 @@ std::pair<ExitCode, std::string> meaning_of(Party party, int status, const Refus
     }
     if (code == "vehicle_unreachable")
         return {ExitCode::failure, "`idlewatt vehicle why` tells when it was last heard."};
+    // It does not come back by itself; its message says what to delete.
+    if (code == "insufficient_quota")
+        return {ExitCode::no_capacity, ""};
     if (status == 429 || status == 503)
         return {ExitCode::no_capacity, "Try again later."};
     return {ExitCode::failure, status >= 500 ? "The " + who + "'s log says more." : ""};

@@ -117,16 +117,32 @@ TEST(Run, streams_the_answer_and_remembers_it) {
     EXPECT_NE(server.requests()[1].body.find("Hello you"), std::string::npos);
 }
 
+TEST(Refusals, what_waiting_does_not_end_is_not_waited_for) {
+    const auto said = [](const std::string& code) {
+        std::ostringstream err;
+        const std::string body = R"({"error":{"message":"Full.","code":")" + code + "\"}}";
+        EXPECT_EQ(report_refusal({}, {429, {}, body}, false, err), ExitCode::no_capacity);
+        return err.str();
+    };
+    EXPECT_NE(said("slow_down").find("Try again later"), std::string::npos);
+    EXPECT_EQ(said("insufficient_quota").find("Try again later"), std::string::npos);
+}
+
 TEST(Run, a_broken_answer_is_an_error) {
-    FakeGateway server([](http::Server& to, const http::Request& request) {
-        to.begin(request.id, {200, {{"content-type", "text/event-stream"}}, ""});
-        to.write(request.id, R"(data: {"error":{"message":"No car.","code":"worker_preempted"}})"
-                             "\n\n");
-        to.end(request.id);
-    });
     std::ostringstream out, err;
-    ChatSession session(server.connection(), {}, {out, err});
-    EXPECT_EQ(run_once(session, "hi"), to_int(ExitCode::no_capacity));
+    const auto code_of_run = [&](const std::string& error_code) {
+        FakeGateway server([error_code](http::Server& to, const http::Request& request) {
+            to.begin(request.id, {200, {{"content-type", "text/event-stream"}}, ""});
+            to.write(request.id,
+                     R"(data: {"error":{"message":"No car.","code":")" + error_code + "\"}}\n\n");
+            to.end(request.id);
+        });
+        ChatSession session(server.connection(), {}, {out, err});
+        return run_once(session, "hi");
+    };
+    for (const char* later : {"worker_preempted", "no_capacity", "model_loading"})
+        EXPECT_EQ(code_of_run(later), to_int(ExitCode::no_capacity)) << later;
+    EXPECT_EQ(code_of_run("internal_error"), to_int(ExitCode::failure));
     EXPECT_NE(err.str().find("No car."), std::string::npos);
     Connection nowhere{"http://127.0.0.1:1", ""};
     ChatSession lost(nowhere, {}, {out, err});
