@@ -267,7 +267,11 @@ void FileDesk::take(const http::Request& request, const core::KeyId& key) {
 std::optional<wire::ApiError> FileDesk::no_room_for(const core::KeyId& key,
                                                     std::uint64_t bytes) const {
     const std::uint64_t share = blobs_.bytes_limit() / file_keys_per_folder;
-    const auto [files, there] = book_.share_of(key);
+    auto [files, there] = book_.share_of(key);
+    for (auto [one, end] = adding_.equal_range(key); one != end; ++one) {
+        ++files;
+        there += one->second;
+    }
     if (files >= files_max / file_keys_per_folder) {
         return wire::api_error(ApiErrorCode::insufficient_quota,
                                "You have " + std::to_string(files) +
@@ -296,10 +300,12 @@ void FileDesk::received(Id request, const core::KeyId& key, FileUpload::Received
     drop_upload(request);
     if (const auto error = no_room_for(key, file.bytes))
         return door_.refuse(request, *error);
-    store_.add_file(file, [this, alive = std::weak_ptr(alive_), request, file,
-                           pin](const base::Result<void>& added) {
+    const auto adding = adding_.emplace(key, file.bytes);
+    store_.add_file(file, [this, alive = std::weak_ptr(alive_), request, file, pin,
+                           adding](const base::Result<void>& added) {
         if (alive.expired())
             return;
+        adding_.erase(adding);
         if (!added)
             return door_.refuse_later(request, added.error());
         adopt(file, std::move(*pin));

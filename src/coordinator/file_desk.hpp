@@ -105,6 +105,8 @@ private:
     ClientDoor& door_;
     FileBook book_;
     std::map<std::string, blobs::Pin> pins_;  // by the file's id
+    // Bytes of files on their way into the store.
+    std::multimap<core::KeyId, std::uint64_t> adding_;
     std::map<Id, std::unique_ptr<FileUpload>> uploads_;
     std::vector<std::unique_ptr<FileUpload>> ended_uploads_;
     std::map<Id, Early> early_;

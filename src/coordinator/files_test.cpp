@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // Files of clients over HTTP.
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -70,6 +71,30 @@ TEST_F(FilesTest, AKeyHasNoMoreThanItsShareOfTheFolder) {
     me = before;
     EXPECT_EQ(mine("DELETE", "/v1/files/" + large.id).status, 200);
     EXPECT_EQ(upload(std::string(1001, 'x'), "user_data").status, 200);
+}
+
+TEST_F(FilesTest, UploadsAtOnceShareWhatIsLeft) {
+    store::File large = database->files.at(file("small", "user_data"));
+    large.id = "file-large";
+    large.bytes = blobs->bytes_limit() / file_keys_per_folder - large.bytes - 1000;
+    database->files.emplace(large.id, large);
+    close();
+    open();
+    std::vector<int> statuses;
+    const std::string form = upload_form_of(std::string(600, 'x'), "user_data");
+    for (int i = 0; i < 2; ++i) {
+        server.send("POST", "/v1/files",
+                    {{"authorization", "Bearer " + me},
+                     {"content-type", "multipart/form-data; boundary=xyz"},
+                     {"content-length", std::to_string(form.size())}},
+                    form,
+                    {[&](int status, const http::Headers&) { statuses.push_back(status); },
+                     [](std::string_view) {}, [](bool) {}});
+    }
+    ASSERT_TRUE(run_until([&] { return statuses.size() == 2; }));
+    EXPECT_EQ(std::count(statuses.begin(), statuses.end(), 200), 1);
+    EXPECT_EQ(std::count(statuses.begin(), statuses.end(), 429), 1);
+    EXPECT_EQ(upload("fits", "user_data").status, 200) << "nothing is counted twice";
 }
 
 TEST_F(FilesTest, AKeyHasNoMoreThanItsShareOfTheirNumber) {
