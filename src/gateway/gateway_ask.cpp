@@ -196,10 +196,12 @@ scheduler::Crowd GatewayCore::crowd(const std::string& model, const CarNeeds& ne
     if (state != models_.end())
         crowd.service_time = state->second.service.mean();
     if (connected_ && slots.total == 0) {
+        const auto expected_since = fleet_.expected_since(model, needs);
         const base::Instant since =
-            std::max(fleet_.served_until(model, needs).value_or(connected_at_), connected_at_);
+            std::max({fleet_.served_until(model, needs).value_or(connected_at_), connected_at_,
+                      expected_since.value_or(connected_at_)});
         crowd.nobody_for = now.instant - since;
-        crowd.car_expected = fleet_.expects(model, needs);
+        crowd.car_expected = expected_since.has_value();
     }
     return crowd;
 }

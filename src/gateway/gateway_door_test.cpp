@@ -341,6 +341,18 @@ TEST_F(GatewayDoor, CarsThatLoadTheirModelAreWaitedForButNotForever) {
     EXPECT_NE(answer(ask(3, ask_whole)).body.find("no_capacity"), std::string::npos);
 }
 
+TEST_F(GatewayDoor, ACarThatBeginsToLoadIsWaitedForHoweverLongNobodyWasThere) {
+    announce("car");
+    announce("car", core::Reason::occupied);
+    pass(base::minutes(1));
+    EXPECT_NE(answer(ask(1, ask_whole)).body.find("no_capacity"), std::string::npos);
+    announce("car", core::Reason::starting);
+    EXPECT_TRUE(ask(2, ask_whole).empty());
+    EXPECT_TRUE(all<Respond>(pass(base::seconds(2))).empty());
+    announce("car");
+    opened(everything);
+}
+
 TEST_F(GatewayDoor, AQueueThatMovesSendsCommentsInsteadOfNothing) {
     slots = 1;
     announce("car");

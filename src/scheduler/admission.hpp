@@ -33,8 +33,8 @@ struct Crowd {
     std::uint64_t slots_total = 0;  // of all cars that could serve it, the full ones too
     std::uint64_t slots_free = 0;
     base::Duration service_time = service_time_assumed;
-    // How long no car has been able to serve it, counted from this gateway's start at the earliest;
-    // meaningful while slots_total is 0.
+    // How long no car has been able to serve it, counted from this gateway's start at the earliest,
+    // and from when the car that is expected began to load; meaningful while slots_total is 0.
     base::Duration nobody_for{};
     // Some car says that it is about to be able to: it loads its model. Meaningful likewise.
     bool car_expected = false;
