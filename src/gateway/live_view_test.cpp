@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "gateway/live_view.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 
