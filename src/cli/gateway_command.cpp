@@ -12,13 +12,25 @@
 #include "cli/role_commands.hpp"
 #include "cli/role_process.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/live_page.hpp"
 #include "http/call_forwarder.hpp"
 #include "http/response_tap.hpp"
+#include "page_files.hpp"
 #include "spool/file_spool.hpp"
 
 namespace idlewatt::cli {
 
 namespace {
+
+gateway::Page live_page() {
+    const auto file = [](std::string path, std::string type, std::string_view bytes) {
+        return gateway::page_file(std::move(path), std::move(type), std::string(bytes));
+    };
+    return {file("/", "text/html; charset=utf-8", page_html),
+            file("/assets/page.css", "text/css; charset=utf-8", page_style),
+            file("/assets/page.js", "text/javascript; charset=utf-8", page_script),
+            file("/assets/licences.txt", "text/plain; charset=utf-8", page_licences)};
+}
 
 // Keys of the coordinator's need a folder to be kept in; one fixed key is for small fleets.
 base::Result<gateway::GatewayConfig> core_config(const config::Settings& settings) {
@@ -35,6 +47,7 @@ base::Result<gateway::GatewayConfig> core_config(const config::Settings& setting
     }
     core.cors_origins = settings.list("gateway.allow_origins");
     core.seed = random_seed();
+    core.page = live_page();
     core.gateway = core::GatewayId(settings.text("gateway.name"));
     if (!core::is_id(core.gateway.value)) {
         return base::fail(base::ErrorKind::bad_input,

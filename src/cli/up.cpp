@@ -340,7 +340,8 @@ void Up::introduce() const {
         std::cerr << "as in the last run: " << recalled_ << "; flags change it\n";
     std::cerr << options_.vehicles << (options_.vehicles == 1 ? " car" : " cars") << ", model "
               << model_name_ << ", OpenAI API at " << gateway_at_.url << "/v1, key in "
-              << api_key_file_ << "\n\n"
+              << api_key_file_ << "\n"
+              << "Live page: " << gateway_at_.url << "/ (it asks for the key)\n\n"
               << "  export IDLEWATT_URL=" << gateway_at_.url
               << " IDLEWATT_COORDINATOR_URL=" << coordinator_at_.url
               << " IDLEWATT_API_KEY_FILE=" << api_key_file_ << "\n  curl -N " << gateway_at_.url
