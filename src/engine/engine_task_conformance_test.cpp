@@ -161,14 +161,13 @@ TEST_P(EngineTasks, ManyVectorsArriveInOrderAndCanBePaused) {
     for (int i = 0; i < 40; ++i)
         inputs.push_back("car " + std::to_string(i));
     Answer answer;
-    const StreamId id = ask(answer, core::Task::embedding, Json{{"input", inputs}}.dump());
+    StreamId id{};
+    answer.delivered = [&] { subject->engine().set_paused(id, answer.vectors.size() == 1); };
+    id = ask(answer, core::Task::embedding, Json{{"input", inputs}}.dump());
     ASSERT_TRUE(subject->run_until([&] { return !answer.vectors.empty(); }));
-    subject->engine().set_paused(id, true);
-    const std::size_t said = answer.vectors.size();
-    ASSERT_LT(said, 40U);
     Answer other;
     ask_whole(other, core::Task::embedding, R"({"input":"x"})");
-    EXPECT_EQ(answer.vectors.size(), said);
+    EXPECT_EQ(answer.vectors.size(), 1U);
     subject->engine().set_paused(id, false);
     ASSERT_TRUE(finish(answer));
     EXPECT_EQ(answer.vectors.size(), 40U);

@@ -40,6 +40,8 @@ struct Answer {
     std::vector<core::ToolCall> calls;
     std::vector<core::Embedding> vectors;
     std::optional<StreamEnd> end;
+    // After each piece or vector: a test that acts later may come behind the whole answer.
+    std::function<void()> delivered;
 
     StreamHandler handler() {
         StreamHandler result;
@@ -53,11 +55,15 @@ struct Answer {
             text += piece.text;
             calls = piece.tool_calls;
             pieces.push_back(std::move(piece));
+            if (delivered)
+                delivered();
         };
         result.on_embedding = [this](core::Embedding vector) {
             EXPECT_FALSE(end.has_value());
             EXPECT_EQ(vector.index, vectors.size());
             vectors.push_back(std::move(vector));
+            if (delivered)
+                delivered();
         };
         result.on_end = [this](StreamEnd ended) {
             EXPECT_FALSE(end.has_value());
