@@ -134,6 +134,17 @@ bool Placer::describe(const core::VehicleId& vehicle, const Car& car, base::Inst
     return !out.moving || assigned->second.since + loading_max >= now;
 }
 
+bool Placer::all_heard(const std::map<std::string, scheduler::ModelNumber>& numbers) const {
+    return std::ranges::all_of(assigned_, [&](const auto& entry) {
+        const auto& [vehicle, assigned] = entry;
+        if (!numbers.contains(assigned.model))
+            return true;
+        const auto car = cars_.find(vehicle);
+        return car != cars_.end() &&
+               std::max(car->second.asked_at, car->second.announced_at) >= listening_since_;
+    });
+}
+
 void Placer::add_unheard(const std::map<std::string, scheduler::ModelNumber>& numbers,
                          std::vector<scheduler::CarToPlace>& cars) const {
     for (const auto& [vehicle, assigned] : assigned_) {
@@ -159,7 +170,7 @@ Placer::Changes Placer::place(base::Instant now, const Outside& outside) {
         models.push_back({model.bytes, model.replicas_min, traces_[name].value()});
         names.push_back(name);
     }
-    const bool listening = now < listening_since_ + listening_before_moves;
+    const bool listening = now < listening_since_ + listening_before_moves && !all_heard(numbers);
     std::vector<scheduler::CarToPlace> cars;
     std::vector<core::VehicleId> ids;
     for (const auto& [vehicle, car] : cars_) {

@@ -21,8 +21,8 @@ namespace idlewatt::coordinator {
 
 // A car that has not asked for its assignment for this long is away. It asks every 30 s.
 inline constexpr base::Duration car_away_after = base::seconds(100);
-// Cars are heard one after the other: for so long after a start or a reconnect, those that hold a
-// model are taken to be there, and keep it.
+// Cars are heard one after the other: for so long after a start or a reconnect, or until all were
+// heard, those that hold a model are taken to be there, and keep it.
 inline constexpr base::Duration listening_before_moves = base::seconds(60);
 // A car that has not loaded its model by then does not hold up others.
 inline constexpr base::Duration loading_max = base::minutes(30);
@@ -105,6 +105,9 @@ private:
                                 const std::map<std::string, scheduler::ModelNumber>& numbers,
                                 scheduler::CarToPlace& out) const;
 
+    // Since somebody listens, each that holds one of these models.
+    [[nodiscard]] bool all_heard(
+        const std::map<std::string, scheduler::ModelNumber>& numbers) const;
     // Those that were not heard yet, though they hold a model.
     void add_unheard(const std::map<std::string, scheduler::ModelNumber>& numbers,
                      std::vector<scheduler::CarToPlace>& cars) const;

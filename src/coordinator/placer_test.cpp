@@ -107,6 +107,24 @@ TEST_F(PlacerTest, NobodyIsMovedBeforeAllWereHeard) {
         << "the others have not come back: both models are held";
 }
 
+TEST_F(PlacerTest, WhereAllWereHeardANewModelNeedNotWait) {
+    placer.load({model("a")}, {{id(0), 1, "a"}, {id(1), 1, "a"}}, now);
+    const auto heard = [this](int car) {
+        ask(car);
+        announce(car, {placer.assigned_model(id(car))});
+    };
+    (void)placer.put_model(model("b"));
+    heard(0);
+    EXPECT_TRUE(place().empty()) << "the other one may hold it";
+    heard(1);
+    EXPECT_EQ(place().size(), 1U);
+    now = now + base::seconds(5);
+    placer.listen_from(now);
+    heard(0);
+    (void)placer.put_model(model("c"));
+    EXPECT_TRUE(place().empty()) << "heard before the connection broke is not heard since";
+}
+
 TEST_F(PlacerTest, AModelWithoutBytesWaits) {
     core::Model away = model("a");
     away.architecture = "not there";
