@@ -157,6 +157,8 @@ TEST_F(GatewayDoor, RolesDecideWhatAKeyMayDo) {
     EXPECT_EQ(status("customer", "POST", "/v1/chat/completions"), 400) << "let in, refused later";
     EXPECT_EQ(status("customer", "GET", "/api/v1/vehicles"), 403);
     EXPECT_EQ(status("customer", "POST", "/api/v1/vehicles/car/signals"), 403);
+    EXPECT_EQ(status("customer", "POST", "/chat/completions"), 404) << "a base URL without /v1";
+    EXPECT_EQ(status("customer", "GET", "/metrics"), 403);
     EXPECT_EQ(status("analyst", "GET", "/v1/models"), 200);
     EXPECT_EQ(status("analyst", "GET", "/api/v1/vehicles"), 200);
     EXPECT_EQ(status("analyst", "POST", "/v1/chat/completions"), 403);

@@ -50,6 +50,9 @@ bool may(core::KeyRole role, std::string_view method, std::string_view path) {
         return reads || role == core::KeyRole::customer;
     if (path.starts_with("/v1"))
         return role == core::KeyRole::customer;
+    // Where there is nothing, everybody may learn that: a base URL without /v1, say.
+    if (!path.starts_with("/api/") && path != metrics_path)
+        return true;
     return role == core::KeyRole::analyst && reads;
 }
 
@@ -160,8 +163,9 @@ void GatewayCore::route(const http::Request& request, Now now, Effects& effects)
                now, effects);
     } else if (known == routes.end()) {
         refuse(request.id,
-               wire::api_error(ApiErrorCode::unknown_path, "There is nothing at this path."), now,
-               effects);
+               wire::api_error(ApiErrorCode::unknown_path,
+                               "There is nothing at this path. OpenAI's API is below /v1."),
+               now, effects);
     } else if (known->method != method_of(request)) {
         refuse(request.id,
                wire::api_error(ApiErrorCode::method_not_allowed,
