@@ -41,8 +41,9 @@ constexpr std::size_t chunked_end_bytes = 5;
 // Beast 1.81 aborts when it is shown the beginning of a last chunk a second time and still has
 // fewer bytes than that. No message ends with so few, so they can wait for those behind them.
 template <class Parser>
-bool is_too_short(const Parser& parser, std::string_view rest) {
-    return parser.is_header_done() && parser.chunked() && rest.size() < chunked_end_bytes;
+bool may_be_cut_end(const Parser& parser, std::string_view rest) {
+    return rest.size() < chunked_end_bytes && rest.starts_with('0') && parser.is_header_done() &&
+           parser.chunked();
 }
 
 }  // namespace
@@ -119,7 +120,7 @@ RequestParser::Progress RequestParser::feed(std::string_view bytes) {
     while (!ec && !impl_->is_done() && progress.taken < bytes.size()) {
         const bool in_head = !impl_->is_header_done();
         const std::string_view rest = bytes.substr(progress.taken);
-        if (is_too_short(*impl_, rest))
+        if (may_be_cut_end(*impl_, rest))
             break;
         const std::size_t taken =
             impl_->put(boost::asio::const_buffer(rest.data(), rest.size()), ec);
@@ -240,7 +241,7 @@ ResponseParser::Progress ResponseParser::feed(std::string_view bytes) {
             start();  // 1xx: the answer itself is still to come
         }
         const std::string_view rest = bytes.substr(progress.taken);
-        if (is_too_short(*impl_, rest))
+        if (may_be_cut_end(*impl_, rest))
             break;
         progress.taken += impl_->put(boost::asio::const_buffer(rest.data(), rest.size()), ec);
     }
