@@ -26,6 +26,9 @@
 
 int main(int argc, char** argv) {
     using namespace idlewatt::cli;
+    const std::vector<std::string> words = words_meant({argv + 1, argv + argc});
+    if (const auto for_agent = words_for_agent(words))
+        return become_agent(*for_agent);
     CLI::App app(
         "AI inference on parked electric cars\n\nExamples:\n"
         "  idlewatt demo                      a fleet with a scripted day, on this machine\n"
@@ -60,9 +63,9 @@ int main(int argc, char** argv) {
     add_manual_command(app, context);
     add_version_command(app, context);
     try {
-        app.parse(argc, argv);
+        app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // the last comes first
     } catch (const CLI::ParseError& error) {
-        return report_parse(app, error, {argv + 1, argv + argc}, std::cout, std::cerr);
+        return report_parse(app, error, words, std::cout, std::cerr);
     }
     return context.exit_code;
 }

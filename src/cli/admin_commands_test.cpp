@@ -89,7 +89,7 @@ TEST_F(AdminCommands, a_secret_is_printed_once_or_written_for_its_owner) {
     ASSERT_EQ(key_create(connection, {.label = "anna"}, {}, {out, err}), ExitCode::ok);
     EXPECT_EQ(out.str(), "iw-the-secret\n");
     EXPECT_EQ(err.str().find("iw-the-secret"), std::string::npos);
-    EXPECT_NE(err.str().find("next: "), std::string::npos);
+    EXPECT_NE(err.str().find("whoever gets the key: export IDLEWATT_API_KEY=…"), std::string::npos);
     out.str("");
     const std::string file = folder + "/anna.key";
     std::ofstream(file + ".new") << "left by a run that was killed, and open to all";
@@ -147,6 +147,18 @@ TEST_F(AdminCommands, a_taken_name_is_told_before_anything_is_sent) {
         EXPECT_EQ(request.method, "GET") << request.target;
 }
 
+TEST_F(AdminCommands, a_model_is_not_taken_from_a_customer) {
+    const std::string file = folder + "/tiny.gguf";
+    const engine::RandomModelShape small{
+        .layers = 1, .width = 64, .heads = 4, .key_value_heads = 2, .feed_forward = 96, .name = ""};
+    ASSERT_EQ(model_make_random(file, small, 1, false, out, err), ExitCode::ok);
+    connection.api_key = "customer";
+    EXPECT_EQ(model_add(connection, file, "", 1, {out, err}), ExitCode::denied);
+    EXPECT_NE(err.str().find("Use an operator's key"), std::string::npos) << err.str();
+    EXPECT_NE(err.str().find("idlewatt key create --role"), std::string::npos) << err.str();
+    EXPECT_EQ(server.requests().size(), 1U);
+}
+
 TEST_F(AdminCommands, lists_are_for_people_and_for_programs) {
     ASSERT_EQ(key_ls(connection, {out, err}), ExitCode::ok);
     EXPECT_NE(out.str().find("k1   customer"), std::string::npos) << out.str();
@@ -165,6 +177,9 @@ TEST_F(AdminCommands, orders_and_tokens) {
     EXPECT_EQ(vehicle_order(connection, "../x", VehicleOrder::pause, {out, err}), ExitCode::usage);
     ASSERT_EQ(token_create(connection, {}, {}, {out, err}), ExitCode::ok);
     EXPECT_EQ(out.str(), "iwt-token\n");
+    for (const char* step : {"mkdir -m 700 car\n", " --token-file FILE --state car\n",
+                             "idlewatt-agent --state car --script "})
+        EXPECT_NE(err.str().find(step), std::string::npos) << err.str();
     connection.api_key = "wrong";
     EXPECT_EQ(token_create(connection, {}, {}, {out, err}), ExitCode::denied);
 }

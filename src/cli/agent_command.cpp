@@ -5,6 +5,7 @@
 #include <cstring>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,11 @@
 
 namespace idlewatt::cli {
 
-namespace {
+std::optional<std::vector<std::string>> words_for_agent(const std::vector<std::string>& words) {
+    if (words.size() < 2 || words[0] != "agent" || words[1] != "--")
+        return std::nullopt;
+    return std::vector<std::string>(words.begin() + 2, words.end());
+}
 
 int become_agent(const std::vector<std::string>& arguments) {
     const std::string program = program_folder() + "/idlewatt-agent";
@@ -33,8 +38,6 @@ int become_agent(const std::vector<std::string>& arguments) {
     return to_int(ExitCode::failure);
 }
 
-}  // namespace
-
 void add_agent_command(CLI::App& app, Context& context) {
     CLI::App* command = app.add_subcommand(
         "agent",
@@ -44,12 +47,8 @@ void add_agent_command(CLI::App& app, Context& context) {
     // All that follows is the agent's.
     command->prefix_command();
     command->fallthrough(false);
-    command->callback([command, &context] {
-        std::vector<std::string> arguments = command->remaining();
-        if (!arguments.empty() && arguments.front() == "--")
-            arguments.erase(arguments.begin());
-        context.exit_code = become_agent(arguments);
-    });
+    command->callback(
+        [command, &context] { context.exit_code = become_agent(command->remaining()); });
 }
 
 }  // namespace idlewatt::cli

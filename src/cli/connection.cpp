@@ -185,6 +185,10 @@ std::string refusal_text(const http::Response& response) {
     return refusal_in(response).message;
 }
 
+std::string step_after(const Connection& connection, const http::Response& response) {
+    return meaning_of(connection.party, response.status, refusal_in(response)).second;
+}
+
 ExitCode report_refusal(const Connection& connection, const http::Response& response, bool json,
                         std::ostream& err) {
     const Refusal refusal = refusal_in(response);

@@ -54,6 +54,8 @@ using Environment = config::Environment;
 
 // What an answer outside 2xx says of itself.
 [[nodiscard]] std::string refusal_text(const http::Response& response);
+// The next step after it; empty if there is none to name.
+[[nodiscard]] std::string step_after(const Connection& connection, const http::Response& response);
 // For an answer outside 2xx: says what, why and the next step, or with json the server's own
 // error object, and gives the code to end with.
 ExitCode report_refusal(const Connection& connection, const http::Response& response, bool json,

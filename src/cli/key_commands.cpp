@@ -52,8 +52,8 @@ ExitCode key_create(const Connection& connection, const wire::KeyOrder& order,
     output.out << (out_file.empty() ? created->secret : out_file) << '\n';
     output.err << "key " << created->key.id.value << " (" << core::name(created->key.role)
                << "). The secret is not shown again.\n"
-               << "next: export IDLEWATT_API_KEY" << (out_file.empty() ? "=…" : "_FILE=" + out_file)
-               << '\n';
+               << "next, in the shell of whoever gets the key: export IDLEWATT_API_KEY"
+               << (out_file.empty() ? "=…" : "_FILE=" + out_file) << '\n';
     return ExitCode::ok;
 }
 

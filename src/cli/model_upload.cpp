@@ -86,6 +86,12 @@ base::Result<There> look_there(base::AsioLoop& loop, const Connection& connectio
 base::Result<void> name_is_free(base::AsioLoop& loop, const Connection& connection,
                                 const core::Model& model) {
     const auto response = http::call_and_wait(loop, call_to(connection, "GET", "/api/v1/models"));
+    // Told here: what answers the question for the file has no body that says why.
+    if (response && (response->status == 401 || response->status == 403)) {
+        base::Error error = refused(*response, "the coordinator takes no file");
+        error.message += '\n' + step_after(connection, *response);
+        return tl::unexpected(std::move(error));
+    }
     if (!response || response->status != 200)
         return {};
     const auto rows = wire::parse_registered_models(response->body);

@@ -49,8 +49,10 @@ ExitCode token_create(const Connection& connection, const wire::EnrolmentOrder& 
     output.out << (out_file.empty() ? created->token : out_file) << '\n';
     output.err << "token " << created->enrolment.id << " is good for one car until "
                << base::to_rfc3339(created->enrolment.expires_at)
-               << "\nnext, in the car: idlewatt-agent --coordinator " << connection.url
-               << " --token-file " << (out_file.empty() ? "FILE" : out_file) << '\n';
+               << "\nnext, in the car:\n  mkdir -m 700 car\n  idlewatt-agent enrol --coordinator "
+               << connection.url << " --token-file " << (out_file.empty() ? "FILE" : out_file)
+               << " --state car\n  idlewatt-agent --state car --script "
+                  "examples/always_parked.toml\n";
     return ExitCode::ok;
 }
 

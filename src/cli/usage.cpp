@@ -115,6 +115,14 @@ std::string examples_of(std::string_view description) {
     return blank == std::string_view::npos ? "" : std::string(description.substr(blank + 2));
 }
 
+std::vector<std::string> words_meant(std::vector<std::string> words) {
+    if (words.empty() || words.front() != "help")
+        return words;
+    words.erase(words.begin());
+    words.emplace_back("--help");
+    return words;
+}
+
 void set_up_help(CLI::App& app) {
     const auto formatter = std::make_shared<HelpFormatter>();
     formatter->column_width(34);

@@ -29,6 +29,9 @@ void set_up_help(CLI::App& app);
 [[nodiscard]] std::string_view near_word(std::string_view text,
                                          std::span<const std::string_view> names);
 
+// `help WORDS` as what it means: `WORDS --help`. Other words as they are.
+[[nodiscard]] std::vector<std::string> words_meant(std::vector<std::string> words);
+
 // What the parser threw: help and version go to out with 0, a mistake to err with 2: what is wrong,
 // the nearest right word, where to read on.
 int report_parse(const CLI::App& app, const CLI::ParseError& error,

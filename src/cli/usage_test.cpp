@@ -13,6 +13,7 @@
 #include "cli/doctor.hpp"
 #include "cli/fake_gateway_test.hpp"
 #include "cli/progress.hpp"
+#include "cli/role_commands.hpp"
 #include "cli/run_command.hpp"
 
 namespace idlewatt::cli {
@@ -180,6 +181,24 @@ TEST(Usage, only_a_near_word_is_suggested) {
     EXPECT_EQ(near_word("frob", names), "");
     EXPECT_EQ(near_word("nonsense", names), "");
     EXPECT_EQ(near_word("x", {}), "");
+}
+
+TEST(Usage, help_is_a_word_too) {
+    using Words = std::vector<std::string>;
+    EXPECT_EQ(words_meant({"help"}), Words{"--help"});
+    EXPECT_EQ(words_meant({"help", "vehicle", "why"}), (Words{"vehicle", "why", "--help"}));
+    EXPECT_EQ(words_meant({"run", "help"}), (Words{"run", "help"}));
+    EXPECT_EQ(words_meant({}), Words{});
+}
+
+TEST(Usage, the_agents_words_are_not_read) {
+    using Words = std::vector<std::string>;
+    EXPECT_EQ(words_for_agent({"agent", "--", "--help"}), Words{"--help"});
+    EXPECT_EQ(words_for_agent({"agent", "--", "enrol", "--coordinator", "u", "--", "x"}),
+              (Words{"enrol", "--coordinator", "u", "--", "x"}));
+    EXPECT_EQ(words_for_agent({"agent", "--"}), Words{});
+    for (const Words& other : {Words{}, {"agent"}, {"agent", "--help"}, {"run", "--", "agent"}})
+        EXPECT_FALSE(words_for_agent(other));
 }
 
 TEST(Usage, descriptions_have_a_first_line_and_examples) {

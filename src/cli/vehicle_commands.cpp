@@ -202,6 +202,9 @@ ExitCode vehicle_why(const Connection& connection, const std::string& id, bool j
             break;
     }
     out << "Seen by: " << info.source << ". Ends by: " << info.cleared_by;
+    // The car says the same of a drain of its own, which ends by itself.
+    if (row->reason == core::Reason::draining)
+        out << ", or `idlewatt vehicle resume " << id << "` if an operator drained it";
     // The car tells its reason, not since when it is over.
     if (info.kind == core::ReasonKind::recall)
         out << ", and the owner's re-entry delay behind it, during which the car still says this";

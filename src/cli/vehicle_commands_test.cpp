@@ -43,8 +43,9 @@ void answer_as_gateway(http::Server& server, const http::Request& request) {
     if (key == request.headers.end() || key->second != "Bearer secret") {
         error(401, "invalid_api_key");
     } else if (request.target == "/api/v1/vehicles") {
-        reply(200, wire::vehicles_body(
-                       {row("car-0", core::Reason::ok), row("car-1", core::Reason::occupied)}));
+        reply(200, wire::vehicles_body({row("car-0", core::Reason::ok),
+                                        row("car-1", core::Reason::occupied),
+                                        row("car-2", core::Reason::draining)}));
     } else if (request.target == "/api/v1/vehicles/car-0/signals") {
         reply(200, R"({"taken":true})");
     } else if (request.target == "/api/v1/vehicles/car-1/signals") {
@@ -64,7 +65,7 @@ protected:
 TEST_F(VehicleCommands, ListsAsJson) {
     ASSERT_EQ(vehicle_ls(connection, true, out, err), ExitCode::ok);
     const Json list = Json::parse(out.str());
-    ASSERT_EQ(list.size(), 2U);
+    ASSERT_EQ(list.size(), 3U);
     EXPECT_EQ(list[1]["id"], "car-1");
     EXPECT_EQ(list[1]["reason"], "occupied");
     for (const char* member : {"active_requests", "slots_free", "allowed_watts",
@@ -85,6 +86,9 @@ TEST_F(VehicleCommands, ShowsOneAndSaysWhy) {
     ASSERT_EQ(vehicle_why(connection, "car-1", false, out, err), ExitCode::ok);
     EXPECT_NE(out.str().find("Somebody is in the car"), std::string::npos);
     EXPECT_NE(out.str().find("the owner's re-entry delay"), std::string::npos) << out.str();
+    out.str("");
+    ASSERT_EQ(vehicle_why(connection, "car-2", false, out, err), ExitCode::ok);
+    EXPECT_NE(out.str().find("`idlewatt vehicle resume car-2`"), std::string::npos) << out.str();
     out.str("");
     ASSERT_EQ(vehicle_why(connection, "car-1", true, out, err), ExitCode::ok);
     EXPECT_EQ(Json::parse(out.str())["kind"], "recall");
