@@ -21,7 +21,7 @@ help:
 	@echo 'make build                    the programs: $(tree)/bin/idlewatt, $(tree)/bin/idlewatt-agent'
 	@echo 'make test                     set up, build all, check the style, run the tests'
 	@echo 'make soak                     the long tests'
-	@echo 'make bench                    the benchmarks'
+	@echo 'make bench                    the benchmarks, beside their peers; one table at the end'
 	@echo 'make train                    teaches Valet, the model of the demonstration, and tests the trainer'
 	@echo 'make deb                      Debian packages, in $(tree)/packages'
 	@echo 'make test-deb                 installs, tries and purges them: for a bare machine, as root'
@@ -55,7 +55,9 @@ bench:
 	@tools/configure $(tree) IDLEWATT_BENCH
 	@cmake --build $(tree) --target benchmarks -j $(jobs)
 	@ls $(tree)/bench/*_bench >/dev/null 2>&1 || { echo 'bench: there is no benchmark yet' >&2; exit 1; }
-	@for program in $(tree)/bench/*_bench; do echo "== $$program"; $$program; done
+	@rm -f $(tree)/bench/figures
+	@for program in $(tree)/bench/*_bench; do echo "== $$program"; IDLEWATT_FIGURES=$(tree)/bench/figures $$program; done
+	@echo; node bench/table.mjs $(tree)/bench/figures | tee $(tree)/bench/table.md
 
 # Interrupted, it goes on from its last state.
 train:

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <thread>
 #include <utility>
 
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <torch/optim/adamw.h>
@@ -45,23 +47,70 @@ torch::optim::AdamW make_optimiser(const TorchModel& model) {
                                torch::optim::AdamWOptions());
 }
 
+// Threads of LibTorch and of OpenBLAS (which LibTorch does not rule) gain nothing on matrices this
+// small, and would fight ours.
+void leave_threads_to_us() {
+    at::set_num_threads(1);
+    if (void* found = ::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))
+        reinterpret_cast<void (*)(int)>(found)(1);
+}
+
+// As many parts of about equally many rows; some may be empty.
+std::vector<Batch> shared_out(const Batch& batch, std::size_t parts) {
+    std::vector<Batch> shares(parts);
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < parts; ++i) {
+        const std::size_t end = batch.rows * (i + 1) / parts;
+        const auto first = static_cast<std::ptrdiff_t>(begin * batch.columns);
+        const auto last = static_cast<std::ptrdiff_t>(end * batch.columns);
+        shares[i] = {end - begin,
+                     batch.columns,
+                     {batch.inputs.begin() + first, batch.inputs.begin() + last},
+                     {batch.targets.begin() + first, batch.targets.begin() + last}};
+        begin = end;
+    }
+    return shares;
+}
+
+// Each thread has a share of the rows and its own gradients; all read the same weights.
 class TorchTrainer final : public Trainer {
 public:
-    TorchTrainer(const ModelShape& shape)
+    TorchTrainer(const ModelShape& shape, std::size_t threads)
         : shape_(shape),
           model_(std::make_shared<TorchModel>(shape)),
-          optimiser_(make_optimiser(*model_)) {}
+          optimiser_(make_optimiser(*model_)),
+          replicas_({model_}) {
+        while (replicas_.size() < threads)
+            replicas_.push_back(std::make_shared<TorchModel>(shape));
+        share_weights();
+    }
 
     double step(const Batch& batch, double learning_rate) override {
         for (auto& group : optimiser_.param_groups())
             group.options().set_lr(learning_rate);
-        optimiser_.zero_grad();
-        const torch::Tensor loss = loss_of(batch);
-        loss.backward();
+        const std::vector<Batch> shares = shared_out(batch, replicas_.size());
+        const auto learnt = static_cast<double>(batch.targets.size()) -
+                            static_cast<double>(std::ranges::count(batch.targets, not_learnt));
+        std::vector<double> losses(replicas_.size(), 0.0);
+        const auto learn = [&](std::size_t i) {
+            losses[i] = accumulate_gradients(*replicas_[i], shares[i], learnt);
+        };
+        {
+            std::vector<std::jthread> helpers;
+            for (std::size_t i = 1; i < replicas_.size(); ++i)
+                helpers.emplace_back(learn, i);
+            learn(0);
+        }
+        double loss = 0.0;
+        for (std::size_t i = 0; i < replicas_.size(); ++i) {
+            loss += losses[i];
+            if (i > 0 && shares[i].rows > 0)
+                add_gradients(*replicas_[i]);
+        }
         torch::nn::utils::clip_grad_norm_(model_->parameters(), gradient_norm_max);
         optimiser_.step();
         ++steps_;
-        return loss.item<double>();
+        return loss;
     }
 
     std::vector<float> logits(std::span<const std::int64_t> pieces) override {
@@ -147,6 +196,7 @@ public:
             archive.read("steps", steps);
             model_->load(model);
             optimiser_.load(optimiser);
+            share_weights();
             steps_ = static_cast<std::uint64_t>(steps.item<std::int64_t>());
         } catch (const std::exception& error) {
             return base::fail(base::ErrorKind::bad_input,
@@ -168,18 +218,44 @@ private:
         return {begin, begin + flat.numel()};
     }
 
-    torch::Tensor loss_of(const Batch& batch) {
+    // The share's part of the mean over all that is learnt.
+    static double accumulate_gradients(TorchModel& model, const Batch& share, double learnt) {
+        model.zero_grad();
+        if (share.rows == 0)
+            return 0.0;
         const torch::Tensor logits =
-            model_->forward(tensor_of(batch.inputs, batch.rows, batch.columns));
-        const torch::Tensor targets = tensor_of(batch.targets, batch.rows, batch.columns);
-        return torch::nn::functional::cross_entropy(
-            logits.flatten(0, 1), targets.flatten(),
-            torch::nn::functional::CrossEntropyFuncOptions().ignore_index(not_learnt));
+            model.forward(tensor_of(share.inputs, share.rows, share.columns));
+        const torch::Tensor targets = tensor_of(share.targets, share.rows, share.columns);
+        const torch::Tensor loss =
+            torch::nn::functional::cross_entropy(logits.flatten(0, 1), targets.flatten(),
+                                                 torch::nn::functional::CrossEntropyFuncOptions()
+                                                     .ignore_index(not_learnt)
+                                                     .reduction(torch::kSum)) /
+            learnt;
+        loss.backward();
+        return loss.item<double>();
+    }
+
+    void add_gradients(const TorchModel& replica) {
+        const std::vector<torch::Tensor> all = model_->parameters();
+        const std::vector<torch::Tensor> more = replica.parameters();
+        for (std::size_t i = 0; i < all.size(); ++i)
+            all[i].grad().add_(more[i].grad());
+    }
+
+    void share_weights() {
+        const std::vector<torch::Tensor> own = model_->parameters();
+        for (const auto& replica : replicas_) {
+            std::vector<torch::Tensor> others = replica->parameters();
+            for (std::size_t i = 0; i < own.size(); ++i)
+                others[i].set_data(own[i].data());
+        }
     }
 
     const ModelShape shape_;
     std::shared_ptr<TorchModel> model_;
     torch::optim::AdamW optimiser_;
+    std::vector<std::shared_ptr<TorchModel>> replicas_;  // the model first
     std::uint64_t steps_ = 0;
 };
 
@@ -195,9 +271,9 @@ base::Result<std::unique_ptr<Trainer>> make_torch_trainer(const ModelShape& shap
             "a model of this shape cannot be: the width must be a multiple of twice the "
             "heads, the key-value heads must divide the heads, and nothing may be zero");
     }
-    at::set_num_threads(threads);
+    leave_threads_to_us();
     torch::manual_seed(seed);
-    return std::make_unique<TorchTrainer>(shape);
+    return std::make_unique<TorchTrainer>(shape, static_cast<std::size_t>(threads));
 }
 
 }  // namespace idlewatt::trainer

@@ -16,8 +16,8 @@ namespace idlewatt::valet {
 
 struct Course {
     std::uint64_t seed = 1;
-    std::uint64_t steps = 12'000;
-    std::size_t lessons_per_step = 64;
+    std::uint64_t steps = 7'000;
+    std::size_t lessons_per_step = 32;
     double learning_rate = 2e-3;  // at its highest
     double learning_rate_end = 1e-4;
     std::uint64_t warm_up_steps = 200;
