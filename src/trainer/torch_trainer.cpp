@@ -6,9 +6,9 @@
 #include <thread>
 #include <utility>
 
-#include <dlfcn.h>
 #include <unistd.h>
 
+#include <dlfcn.h>
 #include <torch/optim/adamw.h>
 #include <torch/serialize.h>
 #include <torch/utils.h>
