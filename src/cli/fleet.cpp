@@ -37,7 +37,9 @@ void signal_pid_file(const std::string& path, int number) {
 Fleet::Fleet(base::AsioLoop& loop, FleetOptions options)
     : loop_(loop),
       options_(std::move(options)),
-      program_dir_(std::filesystem::read_symlink("/proc/self/exe").parent_path()) {}
+      program_dir_(options_.program_dir.empty()
+                       ? std::filesystem::read_symlink("/proc/self/exe").parent_path().string()
+                       : options_.program_dir) {}
 
 Fleet::~Fleet() = default;
 

@@ -45,6 +45,7 @@ struct FleetOptions {
     bool tap = false;  // record the bytes of engines' streams and of clients' answers
     bool verbose = false;
     std::function<bool()> stop_asked{};  // while starting: true makes start() give up
+    std::string program_dir{};           // of idlewatt and idlewatt-agent; empty: where this one is
 };
 
 class Fleet {
