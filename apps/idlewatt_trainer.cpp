@@ -107,11 +107,12 @@ int teach(const Options& options) {
         std::cerr << "going on behind step " << (*trainer)->steps() << " of " << options.state
                   << '\n';
     }
+    valet::CourseBatches batches(course, vocabulary);
     Progress progress(course.steps, (*trainer)->steps());
     while ((*trainer)->steps() < course.steps) {
         const std::uint64_t step = (*trainer)->steps();
-        const double loss = (*trainer)->step(valet::course_batch(course, vocabulary, step),
-                                             valet::course_learning_rate(course, step));
+        const double loss =
+            (*trainer)->step(batches.at(step), valet::course_learning_rate(course, step));
         progress.show(step + 1, loss);
         if ((step + 1) % steps_per_state != 0 && step + 1 != course.steps)
             continue;

@@ -128,9 +128,8 @@ Lesson charge_lesson(base::Prng& prng) {
     if (charge < reserve) {
         lesson.answer = "Nothing: " + below(charge, reserve);
     } else {
-        lesson.answer = std::to_string(charge) + " - " + std::to_string(reserve) + " = " +
-                        std::to_string(charge - reserve) + ", so " + percent(charge - reserve) +
-                        ".";
+        lesson.answer =
+            worked_out(charge, '-', reserve) + ", so " + percent(charge - reserve) + ".";
     }
     lesson.held_out = holds_out(content(charge, reserve));
     return lesson;

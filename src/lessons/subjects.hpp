@@ -33,6 +33,10 @@ struct Filling {
 // Whether what has this content is held out: by a hash that is the same everywhere.
 [[nodiscard]] bool holds_out(std::string_view content);
 
+// As one does it in the head, first the tens and then the rest: "92 - 50 = 42, 42 - 5 = 37".
+// So each step is one that a small model can learn from a few hundred examples.
+[[nodiscard]] std::string worked_out(int a, char sign, int b);
+
 [[nodiscard]] Lesson sum_lesson(base::Prng& prng);
 [[nodiscard]] Lesson reason_lesson(base::Prng& prng);
 [[nodiscard]] Lesson ready_lesson(base::Prng& prng);

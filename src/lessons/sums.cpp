@@ -20,7 +20,24 @@ constexpr std::array subtractions = {"What is {a} - {b}?",     "What is {a} minu
                                      "Take {b} from {a}.",     "Please take {b} from {a}.",
                                      "{a} - {b} = ?",          "Can you take {b} from {a}?"};
 
+int applied(int a, char sign, int b) {
+    return sign == '+' ? a + b : a - b;
+}
+
+std::string equation(int a, char sign, int b) {
+    return std::to_string(a) + ' ' + sign + ' ' + std::to_string(b) + " = " +
+           std::to_string(applied(a, sign, b));
+}
+
 }  // namespace
+
+std::string worked_out(int a, char sign, int b) {
+    const int units = b % 10;
+    const int tens = b - units;
+    if (tens == 0 || units == 0)
+        return equation(a, sign, b);
+    return equation(a, sign, tens) + ", " + equation(applied(a, sign, tens), sign, units);
+}
 
 Lesson sum_lesson(base::Prng& prng) {
     int a = draw(0, addend_max, prng);
@@ -28,13 +45,15 @@ Lesson sum_lesson(base::Prng& prng) {
     const bool adds = prng.below(2) == 0;
     if (!adds && a < b)
         std::swap(a, b);
-    const std::string task = std::to_string(a) + (adds ? " + " : " - ") + std::to_string(b);
+    const char sign = adds ? '+' : '-';
     const auto& patterns = adds ? additions : subtractions;
     const std::string_view pattern = patterns[draw(patterns, prng)];
     Lesson lesson;
     lesson.turns = {filled(pattern, {{"a", std::to_string(a)}, {"b", std::to_string(b)}})};
-    lesson.answer = task + " = " + std::to_string(adds ? a + b : a - b) + ".";
-    lesson.held_out = holds_out(task);
+    const std::string result = equation(a, sign, b);
+    const std::string working = worked_out(a, sign, b);
+    lesson.answer = working == result ? result + '.' : working + ". So " + result + '.';
+    lesson.held_out = holds_out(std::to_string(a) + ' ' + sign + ' ' + std::to_string(b));
     return lesson;
 }
 

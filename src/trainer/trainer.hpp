@@ -26,10 +26,10 @@ namespace idlewatt::trainer {
 struct ModelShape {
     std::size_t vocabulary = 0;
     std::size_t layers = 4;
-    std::size_t width = 192;  // a multiple of twice the heads
-    std::size_t heads = 6;
-    std::size_t key_value_heads = 3;  // divides the heads
-    std::size_t feed_forward = 512;
+    std::size_t width = 128;  // a multiple of twice the heads
+    std::size_t heads = 4;
+    std::size_t key_value_heads = 2;  // divides the heads
+    std::size_t feed_forward = 352;
     float norm_epsilon = 1e-5F;
     float rope_base = 10000.0F;
 };

@@ -20,7 +20,6 @@ using lessons::Transcript;
 
 constexpr std::size_t vocabulary_lessons = 20'000;
 constexpr std::size_t joined_pieces = 400;
-// Steps whose lessons are drawn together and shared out by length, so that few rows are padded.
 constexpr std::uint64_t steps_per_pool = 16;
 constexpr std::size_t answer_pieces_max = 64;
 constexpr std::uint64_t spread = 0x9e3779b97f4a7c15ULL;
@@ -30,8 +29,8 @@ struct Share {
     Kind kind;
     std::uint64_t percent;
 };
-constexpr std::array shares = {Share{Kind::sum, 35},   Share{Kind::charge, 20},
-                               Share{Kind::ready, 15}, Share{Kind::reason, 15},
+constexpr std::array shares = {Share{Kind::sum, 30},   Share{Kind::charge, 20},
+                               Share{Kind::ready, 20}, Share{Kind::reason, 15},
                                Share{Kind::talk, 10},  Share{Kind::unknown, 5}};
 
 Lesson draw_lesson(base::Prng& prng) {
@@ -81,19 +80,28 @@ trainer::ModelShape course_shape(const lessons::Vocabulary& vocabulary) {
     return shape;
 }
 
-trainer::Batch course_batch(const Course& course, const lessons::Vocabulary& vocabulary,
-                            std::uint64_t step) {
-    base::Prng prng(course.seed + spread * (1 + step / steps_per_pool));
-    std::vector<Transcript> pool;
-    for (std::size_t i = 0; i < course.lessons_per_step * steps_per_pool; ++i)
-        pool.push_back(transcribe(draw_lesson(prng), vocabulary));
-    std::ranges::stable_sort(pool, [](const Transcript& a, const Transcript& b) {
+CourseBatches::CourseBatches(const Course& course, const lessons::Vocabulary& vocabulary)
+    : course_(course), vocabulary_(vocabulary) {}
+
+void CourseBatches::draw_pool(std::uint64_t number) {
+    base::Prng prng(course_.seed + spread * (1 + number));
+    pool_.clear();
+    for (std::size_t i = 0; i < course_.lessons_per_step * steps_per_pool; ++i)
+        pool_.push_back(transcribe(draw_lesson(prng), vocabulary_));
+    std::ranges::stable_sort(pool_, [](const Transcript& a, const Transcript& b) {
         return a.pieces.size() < b.pieces.size();
     });
+    pool_number_ = number;
+}
+
+trainer::Batch CourseBatches::at(std::uint64_t step) {
+    const std::uint64_t number = step / steps_per_pool;
+    if (pool_number_ != number)
+        draw_pool(number);
     // Short and long in turn, by an odd stride.
     const std::size_t place = step % steps_per_pool * 7 % steps_per_pool;
     return batch_of(
-        std::span(pool).subspan(place * course.lessons_per_step, course.lessons_per_step));
+        std::span(pool_).subspan(place * course_.lessons_per_step, course_.lessons_per_step));
 }
 
 // Up in a line, down in half a cosine.

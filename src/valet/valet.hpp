@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace idlewatt::valet {
 
 struct Course {
     std::uint64_t seed = 1;
-    std::uint64_t steps = 7'000;
+    std::uint64_t steps = 8'000;
     std::size_t lessons_per_step = 32;
     double learning_rate = 2e-3;  // at its highest
     double learning_rate_end = 1e-4;
@@ -26,9 +27,23 @@ struct Course {
 [[nodiscard]] lessons::Vocabulary course_vocabulary(const Course& course);
 [[nodiscard]] trainer::ModelShape course_shape(const lessons::Vocabulary& vocabulary);
 
-[[nodiscard]] trainer::Batch course_batch(const Course& course,
-                                          const lessons::Vocabulary& vocabulary,
-                                          std::uint64_t step);
+// What is learnt in each step. Lessons are drawn for many steps together and shared out by length,
+// so that few rows are padded; at() gives the same whatever was asked for before, quickest in
+// order.
+class CourseBatches {
+public:
+    // Both stay valid for the object's life.
+    CourseBatches(const Course& course, const lessons::Vocabulary& vocabulary);
+    [[nodiscard]] trainer::Batch at(std::uint64_t step);
+
+private:
+    void draw_pool(std::uint64_t number);
+
+    const Course& course_;
+    const lessons::Vocabulary& vocabulary_;
+    std::optional<std::uint64_t> pool_number_;
+    std::vector<lessons::Transcript> pool_;
+};
 [[nodiscard]] double course_learning_rate(const Course& course, std::uint64_t step);
 
 struct Mark {

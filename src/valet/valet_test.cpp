@@ -127,8 +127,9 @@ TEST(Valet, llama_cpp_reads_and_computes_what_was_learnt) {
     ASSERT_TRUE(made.has_value());
     trainer::Trainer& trainer = **made;
     // Far enough that its opinions differ.
+    CourseBatches batches(course, vocabulary);
     for (std::uint64_t step = 0; step < course.steps; ++step)
-        trainer.step(course_batch(course, vocabulary, step), course_learning_rate(course, step));
+        trainer.step(batches.at(step), course_learning_rate(course, step));
     const std::string model = folder.path + "/valet.gguf";
     std::ofstream(model, std::ios::binary)
         << model_file(shape, vocabulary, trainer.weights(), engine::WeightType::f32);

@@ -39,8 +39,8 @@ protected:
         options.connection = cell.gateway(gateway, keys.at(gateway).secret);
         options.clients = clients_per_gateway;
         options.seed = 1 + traffic.size();
-        options.max_tokens_min = 16;
-        options.max_tokens_max = 64;
+        options.questions.max_tokens_min = 16;
+        options.questions.max_tokens_max = 64;
         traffic.push_back(std::make_unique<cli::Traffic>(loop, options));
         traffic.back()->start();
     }

@@ -5,7 +5,7 @@
 # Runs the commands of README.md as a reader would type them, one after the other in one shell, on
 # the tree that was built. What differs from typing: a command with --keep goes to the background
 # until the end, the port is a free one, a demo plays its day in some seconds, and
-# `make test` is left out, since it is what runs this.
+# `make test` is left out, since it is what runs this. What a demo says at its end is looked at.
 #   readme_commands.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
 source_dir=$1
@@ -49,6 +49,25 @@ wait_until_all_work() {
     return 1
 }
 
+# number KEY: of the demo's JSON; the first one of this name.
+number() {
+    local value
+    value=$(grep -o "\"$1\":[0-9.]*" "$work/demo.json" | head -n 1)
+    value=${value##*:}
+    [[ -n $value ]] || { echo "readme_commands: the demo's JSON has no '$1'" >&2; return 1; }
+    echo "${value%%.*}"
+}
+# Everybody was answered, nothing was lost, and what Valet said was right.
+judge_demo() {
+    cat "$work/demo.json"
+    local completed checked correct
+    completed=$(number completed) checked=$(number checked) correct=$(number correct)
+    ((completed > 0 && $(number lost) == 0 && $(number duplicated) == 0)) || return 1
+    if [[ -e $source_dir/models/valet/valet.gguf ]]; then
+        ((checked > 0 && checked <= completed && 100 * correct >= 95 * checked && $(number migrations) > 0))
+    fi
+}
+
 started=
 run() {
     local command=$1
@@ -68,6 +87,10 @@ run() {
     if [[ -n $started && $command != export* ]]; then
         wait_until_all_work
         started=
+    fi
+    if [[ $command == *demo*--json* ]]; then
+        eval "$command" >"$work/demo.json" && judge_demo
+        return
     fi
     eval "$command"
 }
