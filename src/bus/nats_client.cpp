@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::size_t credentials_bytes_max = 64 * 1024;
 constexpr std::size_t seed_bytes = 58;
+// Of each thread that libnats delivers with.
+constexpr std::size_t spent_messages_max = 128;
+constexpr std::size_t spent_bytes_max = 256 * 1024;
 
 struct Target {
     std::shared_ptr<NatsClientShared> shared;
@@ -62,8 +65,38 @@ Targets& targets() {
     return instance;
 }
 
+// libnats frees a message on a thread of its own, which it wakes for each one: in a stream of
+// tokens that costs more than all else that is done with them. So they are given back by the batch.
+class SpentMessages {
+public:
+    SpentMessages() = default;
+    ~SpentMessages() { give_back(); }
+    SpentMessages(const SpentMessages&) = delete;
+    SpentMessages& operator=(const SpentMessages&) = delete;
+
+    void add(natsMsg* message) {
+        messages_.push_back(message);
+        bytes_ += static_cast<std::size_t>(natsMsg_GetDataLength(message));
+        if (messages_.size() >= spent_messages_max || bytes_ >= spent_bytes_max)
+            give_back();
+    }
+
+private:
+    void give_back() {
+        for (natsMsg* message : messages_)
+            natsMsg_Destroy(message);
+        messages_.clear();
+        bytes_ = 0;
+    }
+
+    std::vector<natsMsg*> messages_;
+    std::size_t bytes_ = 0;
+};
+
 void handle_message(natsConnection*, natsSubscription*, natsMsg* raw, void* closure) {
-    const std::unique_ptr<natsMsg, decltype(&natsMsg_Destroy)> message(raw, natsMsg_Destroy);
+    thread_local SpentMessages spent;
+    const std::unique_ptr<natsMsg, void (*)(natsMsg*)> message(
+        raw, [](natsMsg* done) { spent.add(done); });
     const std::optional<Target> target = targets().find(closure);
     if (!target)
         return;

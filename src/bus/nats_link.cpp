@@ -317,7 +317,7 @@ struct NatsLink::Worker {
     }
 
     void push(Command command) {
-        const std::lock_guard lock(signal->mutex);
+        std::unique_lock lock(signal->mutex);
         if (command.kind == Command::Kind::publish) {
             if (commands.size() >= outbound_messages_max ||
                 bytes + command.bytes() > outbound_bytes_max) {
@@ -329,6 +329,8 @@ struct NatsLink::Worker {
         }
         bytes += command.bytes();
         commands.push_back(std::move(command));
+        // Whoever is woken must not find the lock taken.
+        lock.unlock();
         signal->changed.notify_one();
     }
 };
