@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 
 #include "cli/files.hpp"
 #include "http/client.hpp"
@@ -60,6 +61,10 @@ base::Result<RunningNats> start_nats_server(base::AsioLoop& loop, const std::str
         std::make_unique<Supervisor>(loop, "nats-server", [config, folder, path = *program] {
             base::SpawnOptions spawn;
             spawn.argv = {path, "-c", config};
+            // A fleet of one machine needs no second core for its messages, and threads that look
+            // for work take more of it than the messages do.
+            if (std::getenv("GOMAXPROCS") == nullptr)
+                spawn.environment.emplace_back("GOMAXPROCS", "1");
             spawn.output_file = folder + "/nats.log";
             return spawn;
         });
