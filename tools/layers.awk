@@ -136,6 +136,8 @@ function check_own(file, line, header,    parts, module, own, i, n, list) {
     # A header that the module's build file generates; a test's or program's own header beside it.
     if (n == 1 && file ~ /^src\// && index(build_text["src/" module "/CMakeLists.txt"], header) > 0) return
     if (n == 1 && file !~ /^src\// && (folder_of(file) header) in known) return
+    # A benchmark may run the fleet of the integration tests.
+    if (n == 1 && file ~ /^bench\// && ("tests/integration/" header) in known) return
     if (n != 2 || parts[1] ~ /^[.]/) {
         find(file, line, "\"" header "\": write \"module/file.hpp\"")
         return
