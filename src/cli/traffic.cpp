@@ -3,11 +3,8 @@
 #include "cli/traffic.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <utility>
-
-#include <nlohmann/json.hpp>
 
 #include "base/assert.hpp"
 #include "base/prng.hpp"
@@ -20,54 +17,6 @@ namespace {
 // Old records go many at once: taking them off one by one would move all the others each time.
 constexpr std::size_t records_dropped_at_once = answer_records_max / 10;
 constexpr base::Duration retry_after_max = base::seconds(30);
-
-constexpr std::array openings = {"Tell me about",         "Write a short note on",
-                                 "What would you say to", "Describe in a few words",
-                                 "List some thoughts on", "Compose four lines about",
-                                 "Explain to a child",    "Give me a story about"};
-constexpr std::array subjects = {"the sea at night",      "a car that waits", "electric light",
-                                 "a garden in the rain",  "the last train",   "bread and salt",
-                                 "a letter from home",    "the oldest tree",  "mountains in June",
-                                 "a battery that dreams", "small machines",   "the price of wind"};
-
-std::string prompt_from(base::Prng& prng) {
-    std::string prompt = openings[prng.below(openings.size())];
-    prompt += ' ';
-    prompt += subjects[prng.below(subjects.size())];
-    if (prng.chance(0.3)) {
-        prompt += " and ";
-        prompt += subjects[prng.below(subjects.size())];
-    }
-    return prompt + ". (" + std::to_string(prng.below(100'000)) + ")";
-}
-
-struct Prompt {
-    std::string prompt;
-    std::string body;
-    bool streamed = false;
-};
-
-Prompt question_from(base::Prng& prng, const TrafficOptions& options) {
-    Prompt question;
-    question.prompt = prompt_from(prng);
-    question.streamed = prng.chance(options.streamed_share);
-    const std::uint32_t span = options.max_tokens_max - options.max_tokens_min + 1;
-    nlohmann::ordered_json body;
-    body["messages"] = {{{"role", "user"}, {"content", question.prompt}}};
-    body["max_tokens"] = options.max_tokens_min + prng.below(span);
-    body["temperature"] = 0;
-    if (prng.chance(options.sampled_share)) {
-        body["temperature"] = 0.7;
-        body["seed"] = prng.below(1'000'000);
-    }
-    if (question.streamed) {
-        body["stream"] = true;
-        if (prng.chance(0.5))
-            body["stream_options"] = {{"include_usage", true}};
-    }
-    question.body = body.dump();
-    return question;
-}
 
 // Seconds, as our gateway says it; the form with a date counts as not said.
 base::Duration retry_after(const http::Headers& headers) {
@@ -90,12 +39,16 @@ struct Traffic::Implementation : std::enable_shared_from_this<Traffic::Implement
         AnswerRecord record;
         AnswerReader reader;
         base::Duration retry_after;
+        std::optional<lessons::Lesson> lesson;
         std::unique_ptr<http::Exchange> exchange;  // none: between two questions
         std::uint64_t question = 0;                // so that a late task knows its own
+        base::Instant rests_until;                 // after a failure, also in a rush
     };
 
     Implementation(base::AsioLoop& loop_given, TrafficOptions options_given)
-        : loop(loop_given), options(std::move(options_given)), clients(options.clients) {
+        : loop(loop_given),
+          options(std::move(options_given)),
+          clients(options.clients + options.rush_clients) {
         base::Prng prng(options.seed);
         for (Client& client : clients)
             client.prng = base::Prng(prng.next());
@@ -104,7 +57,10 @@ struct Traffic::Implementation : std::enable_shared_from_this<Traffic::Implement
     void ask_later(std::size_t number, base::Duration delay);
     void ask(std::size_t number);
     void ended(std::size_t number, const std::string& broken);
+    void check(const lessons::Lesson& lesson, const AnswerRecord& record);
     void keep(AnswerRecord record);
+    void rush(base::Duration length);
+    [[nodiscard]] bool rushing() const { return loop.now() < rush_end; }
     void stop(base::Duration limit, std::function<void()> done_given);
     void hang_up_all();
     void tell_done_if_idle();
@@ -113,28 +69,33 @@ struct Traffic::Implementation : std::enable_shared_from_this<Traffic::Implement
     const TrafficOptions options;
     std::vector<Client> clients;
     std::vector<AnswerRecord> records;
+    std::vector<WrongAnswer> wrong_answers;
     TrafficCounts counts;
+    base::Instant rush_end;
     bool stopping = false;
     std::function<void()> done;
     std::optional<base::TimerId> limit_timer;
 };
 
 void Traffic::Implementation::ask_later(std::size_t number, base::Duration delay) {
-    loop.after(delay, [weak = weak_from_this(), number] {
-        if (const auto self = weak.lock())
+    loop.after(delay, [weak = weak_from_this(), number, asked = clients[number].question] {
+        const auto self = weak.lock();
+        // It may have asked already, in a rush.
+        if (self && self->clients[number].question == asked)
             self->ask(number);
     });
 }
 
 void Traffic::Implementation::ask(std::size_t number) {
-    if (stopping)
+    if (stopping || (number >= options.clients && !rushing()))
         return;
     Client& client = clients[number];
-    Prompt question = question_from(client.prng, options);
+    Question question = make_question(options.questions, client.prng);
     client.reader = {};
     client.retry_after = {};
     client.record = {};
     client.record.prompt = std::move(question.prompt);
+    client.lesson = std::move(question.lesson);
     client.record.streamed = question.streamed;
     client.record.asked_at = loop.now();
     ++client.question;
@@ -181,12 +142,35 @@ void Traffic::Implementation::ended(std::size_t number, const std::string& broke
     const AnswerOutcome outcome = outcome_of(client.record);
     base::Duration pause =
         base::from_seconds(2 * client.prng.unit() * options.think_time.seconds());
-    if (outcome != AnswerOutcome::completed)
+    if (rushing())
+        pause = {};
+    if (outcome != AnswerOutcome::completed) {
         pause = std::max(client.retry_after, traffic_pause_after_failure);
+        client.rests_until = loop.now() + pause;
+    } else if (client.lesson) {
+        check(*client.lesson, client.record);
+    }
     keep(std::move(client.record));
     if (!stopping)
         ask_later(number, pause);
     tell_done_if_idle();
+}
+
+void Traffic::Implementation::check(const lessons::Lesson& lesson, const AnswerRecord& record) {
+    ++counts.checked;
+    if (lessons::is_right(lesson, record.text)) {
+        ++counts.correct;
+    } else if (wrong_answers.size() < wrong_answers_max) {
+        wrong_answers.push_back({record.prompt, record.text, lesson.answer});
+    }
+}
+
+void Traffic::Implementation::rush(base::Duration length) {
+    rush_end = std::max(rush_end, loop.now() + length);
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+        if (!clients[i].exchange && clients[i].rests_until <= loop.now())
+            ask(i);
+    }
 }
 
 void Traffic::Implementation::keep(AnswerRecord record) {
@@ -251,7 +235,8 @@ void Traffic::Implementation::tell_done_if_idle() {
 
 Traffic::Traffic(base::AsioLoop& loop, TrafficOptions options)
     : impl_(std::make_shared<Implementation>(loop, std::move(options))) {
-    IDLEWATT_ASSERT(impl_->options.max_tokens_min <= impl_->options.max_tokens_max);
+    IDLEWATT_ASSERT(impl_->options.questions.max_tokens_min <=
+                    impl_->options.questions.max_tokens_max);
 }
 
 Traffic::~Traffic() {
@@ -263,11 +248,15 @@ Traffic::~Traffic() {
 
 void Traffic::start() {
     // Not all at the same moment: each begins within one time of thinking.
-    for (std::size_t i = 0; i < impl_->clients.size(); ++i) {
+    for (std::size_t i = 0; i < impl_->options.clients; ++i) {
         const auto share = static_cast<std::int64_t>(i);
-        const auto all = static_cast<std::int64_t>(impl_->clients.size());
+        const auto all = static_cast<std::int64_t>(impl_->options.clients);
         impl_->ask_later(i, impl_->options.think_time * share / all);
     }
+}
+
+void Traffic::rush(base::Duration length) {
+    impl_->rush(length);
 }
 
 void Traffic::stop(base::Duration limit, std::function<void()> done) {
@@ -280,6 +269,10 @@ const std::vector<AnswerRecord>& Traffic::records() const {
 
 const TrafficCounts& Traffic::counts() const {
     return impl_->counts;
+}
+
+const std::vector<WrongAnswer>& Traffic::wrong_answers() const {
+    return impl_->wrong_answers;
 }
 
 }  // namespace idlewatt::cli

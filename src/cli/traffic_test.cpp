@@ -85,6 +85,119 @@ TEST(Traffic, AsksAndKeepsWhatItGets) {
     EXPECT_EQ(body["temperature"] == 0.7, body.contains("seed"));
 }
 
+// Answers every second question right; to find out, it asks the same lessons as the traffic will.
+class Pupil {
+public:
+    explicit Pupil(std::uint64_t seed) {
+        base::Prng clients(seed);
+        base::Prng prng(clients.next());  // of the first and only client
+        QuestionOptions options;
+        options.subject = Subject::lessons;
+        for (int i = 0; i < 200; ++i) {
+            lessons_.push_back(*make_question(options, prng).lesson);
+            prng.unit();  // the client's thinking
+        }
+    }
+    void operator()(http::Server& server, const http::Request& request) {
+        const lessons::Lesson& lesson = lessons_.at(asked_);
+        const Json body = Json::parse(request.body);
+        well_asked_ = well_asked_ && body["messages"].size() == lesson.turns.size() &&
+                      body["messages"].back()["content"] == lesson.turns.back() &&
+                      body["temperature"] == 0 && body["max_tokens"] == lesson_answer_tokens_max;
+        const std::string said = asked_++ % 2 == 0 ? lesson.answer : lesson.answer + " Or not.";
+        const std::string id = "chatcmpl-" + std::to_string(asked_);
+        if (body.value("stream", false)) {
+            server.begin(request.id, {200, {{"content-type", "text/event-stream"}}, ""});
+            server.write(request.id, event(id, {{"content", said.substr(0, 2)}}, nullptr) +
+                                         event(id, {{"content", said.substr(2)}}, nullptr) +
+                                         event(id, Json::object(), "stop") + "data: [DONE]\n\n");
+            server.end(request.id);
+            return;
+        }
+        const Json answer = {{"id", id},
+                             {"choices",
+                              {{{"message", {{"role", "assistant"}, {"content", said}}},
+                                {"finish_reason", "stop"}}}}};
+        server.respond(request.id, {200, {{"content-type", "application/json"}}, answer.dump()});
+    }
+    [[nodiscard]] bool well_asked() const { return well_asked_; }
+
+private:
+    std::vector<lessons::Lesson> lessons_;
+    std::atomic<std::size_t> asked_{0};
+    std::atomic<bool> well_asked_{true};
+};
+
+TEST(Traffic, ChecksAnswersToLessons) {
+    Pupil pupil(1);
+    FakeGateway gateway(
+        [&](http::Server& server, const http::Request& request) { pupil(server, request); });
+    base::AsioLoop loop;
+    TrafficOptions options = options_for(gateway);
+    options.clients = 1;
+    options.questions.subject = Subject::lessons;
+    Traffic traffic(loop, options);
+    traffic.start();
+    run_until(loop, [&] { return traffic.counts().completed >= 60; });
+    const TrafficCounts counts = traffic.counts();
+    EXPECT_TRUE(pupil.well_asked());
+    EXPECT_EQ(counts.checked, counts.completed);
+    EXPECT_EQ(counts.correct, (counts.checked + 1) / 2);
+    ASSERT_EQ(traffic.wrong_answers().size(), counts.checked / 2);
+    const WrongAnswer& wrong = traffic.wrong_answers().front();
+    EXPECT_EQ(wrong.answered, wrong.right + " Or not.");
+    EXPECT_EQ(wrong.question, traffic.records().at(1).prompt);
+}
+
+TEST(Traffic, ChecksNothingThatHasNoRightAnswer) {
+    FakeGateway gateway(answer_well);
+    base::AsioLoop loop;
+    Traffic traffic(loop, options_for(gateway));
+    traffic.start();
+    run_until(loop, [&] { return traffic.counts().completed >= 10; });
+    EXPECT_EQ(traffic.counts().checked, 0U);
+    EXPECT_TRUE(traffic.wrong_answers().empty());
+}
+
+TEST(Traffic, EverybodyAsksInARush) {
+    FakeGateway gateway(answer_well);
+    base::AsioLoop loop;
+    TrafficOptions options = options_for(gateway);
+    options.clients = 1;
+    options.rush_clients = 3;
+    options.think_time = base::minutes(60);
+    Traffic traffic(loop, options);
+    traffic.start();
+    // Nobody: the only client that asks at other times thinks for an hour after its first question.
+    run_until(loop, [&] { return traffic.counts().completed == 1; });
+    traffic.rush(base::seconds(60));
+    EXPECT_EQ(traffic.counts().running, 4U);
+    run_until(loop, [&] { return traffic.counts().completed >= 100; });
+    bool done = false;
+    traffic.stop(base::seconds(20), [&] { done = true; });
+    run_until(loop, [&] { return done; });
+    EXPECT_EQ(traffic.counts().completed, traffic.counts().asked);
+}
+
+TEST(Traffic, ARushEnds) {
+    FakeGateway gateway(answer_well);
+    base::AsioLoop loop;
+    TrafficOptions options = options_for(gateway);
+    options.clients = 0;
+    options.rush_clients = 3;
+    Traffic traffic(loop, options);
+    traffic.start();
+    traffic.rush(base::milliseconds(20));
+    const base::Instant begun = loop.now();
+    run_until(loop, [&] {
+        return traffic.counts().running == 0 && loop.now() - begun > base::milliseconds(20);
+    });
+    const std::uint64_t asked = traffic.counts().asked;
+    EXPECT_GE(asked, 3U);
+    loop.run_for(base::milliseconds(50));
+    EXPECT_EQ(traffic.counts().asked, asked);
+}
+
 TEST(Traffic, WaitsAfterARefusalAndRetriesNothing) {
     FakeGateway gateway([](http::Server& server, const http::Request& request) {
         server.respond(request.id, {429,
@@ -95,6 +208,7 @@ TEST(Traffic, WaitsAfterARefusalAndRetriesNothing) {
     Traffic traffic(loop, options_for(gateway));
     traffic.start();
     run_until(loop, [&] { return traffic.counts().rejected == 4; });
+    traffic.rush(base::seconds(60));
     loop.run_for(base::milliseconds(700));
     EXPECT_EQ(traffic.counts().asked, 4U);
 }
@@ -106,7 +220,7 @@ TEST(Traffic, HangsUpAtTheLimit) {
     });
     base::AsioLoop loop;
     TrafficOptions options = options_for(gateway);
-    options.streamed_share = 1.0;
+    options.questions.streamed_share = 1.0;
     Traffic traffic(loop, options);
     traffic.start();
     run_until(loop, [&] { return traffic.counts().pieces == 4; });
