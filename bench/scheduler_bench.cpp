@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // What one decision of the scheduler costs.
+#include <algorithm>
+#include <array>
+#include <ctime>
 #include <string>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include "base/prng.hpp"
+#include "figures.hpp"
 #include "scheduler/scheduler.hpp"
 
 namespace idlewatt::scheduler {
@@ -105,6 +109,110 @@ void rate_limit(benchmark::State& state) {
     }
 }
 BENCHMARK(rate_limit);
+
+// ── the figures of the table ────────────────────────────────────────────────────────────────────
+
+double thread_cpu_ns() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+// Cars of 16 fleets and some of none; half of them take
+// pictures, one in ten is full.
+CarLoad mixed_load(CarNumber car, base::Prng& prng) {
+    CarLoad load = load_of(car, prng.chance(0.1) ? 4 : static_cast<std::uint32_t>(prng.below(3)));
+    load.fleet = car % 17;
+    load.abilities = car % 2 == 0 ? takes_images : 0;
+    load.stay_p10 = base::seconds(static_cast<std::int64_t>(10 + prng.below(3600)));
+    return load;
+}
+
+// As clients ask: half of them for their own fleet's cars only, some with pictures, some for a
+// second try.
+Wish mixed_wish(base::Prng& prng, std::span<const CarNumber> failed) {
+    Wish wish{.stay = base::seconds(20)};
+    wish.fleet = prng.chance(0.5) ? static_cast<FleetNumber>(1 + prng.below(16)) : any_fleet;
+    wish.abilities = prng.chance(0.1) ? takes_images : 0;
+    if (prng.chance(0.05))
+        wish.excluded = failed;
+    return wish;
+}
+
+struct PlacementCost {
+    std::int64_t cars;
+    ReadySet set{};
+    std::vector<double> by_load{};  // ns of each round
+    std::vector<double> by_affinity{};
+    std::vector<double> update{};
+};
+
+std::string cars_named(std::int64_t cars) {
+    return cars < 1'000'000 ? std::to_string(cars / 1000) + ",000 ready cars"
+                            : std::to_string(cars / 1'000'000) + ",000,000 ready cars";
+}
+
+double median(std::vector<double> values) {
+    std::ranges::nth_element(values,
+                             values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
+    return values[values.size() / 2];
+}
+
+template <class Step>
+double ns_each(int count, Step step) {
+    const double begin = thread_cpu_ns();
+    for (int i = 0; i < count; ++i)
+        step();
+    return (thread_cpu_ns() - begin) / count;
+}
+
+// All sizes in turn, so that none has the caches or the machine to itself.
+void placement_figures(benchmark::State& state) {
+    constexpr int rounds = 25;
+    constexpr int choices = 20'000;
+    constexpr double bar_ns = 1000.0;
+    for (auto _ : state) {
+        base::Prng prng(5);
+        std::array<PlacementCost, 3> costs{{{1'000}, {100'000}, {1'000'000}}};
+        for (PlacementCost& cost : costs) {
+            for (CarNumber car = 0; car < cost.cars; ++car)
+                cost.set.put(car, mixed_load(car, prng));
+        }
+        for (int round = 0; round < rounds; ++round) {
+            for (PlacementCost& cost : costs) {
+                const std::array<CarNumber, 1> failed{static_cast<CarNumber>(round)};
+                cost.by_load.push_back(ns_each(choices, [&] {
+                    benchmark::DoNotOptimize(cost.set.choose(mixed_wish(prng, failed), prng));
+                }));
+                cost.by_affinity.push_back(ns_each(choices, [&] {
+                    Wish wish = mixed_wish(prng, failed);
+                    wish.affinity = prng.next();
+                    benchmark::DoNotOptimize(cost.set.choose(wish, prng));
+                }));
+                cost.update.push_back(ns_each(choices, [&] {
+                    const auto car =
+                        static_cast<CarNumber>(prng.below(static_cast<std::uint64_t>(cost.cars)));
+                    cost.set.put(car, mixed_load(car, prng));
+                }));
+            }
+        }
+        for (const PlacementCost& cost : costs) {
+            const std::string of = ", " + cars_named(cost.cars);
+            report({"placement", "by load" + of, median(cost.by_load), "ns", "CPU time", bar_ns,
+                    Better::lower});
+            report({"placement", "by the conversation's car" + of, median(cost.by_affinity), "ns",
+                    "CPU time", bar_ns, Better::lower});
+            report({"placement",
+                    "a car's new load taken in" + of,
+                    median(cost.update),
+                    "ns",
+                    "CPU time",
+                    {},
+                    Better::lower});
+        }
+    }
+}
+BENCHMARK(placement_figures)->Iterations(1)->Unit(benchmark::kMillisecond);
 
 struct PlacementTask {
     std::vector<CarToPlace> cars;

@@ -3,7 +3,6 @@
 #include "scheduler/affinity_ring.hpp"
 
 #include <algorithm>
-#include <bit>
 
 #include "base/assert.hpp"
 #include "scheduler/stable_hash.hpp"
@@ -12,94 +11,222 @@ namespace idlewatt::scheduler {
 
 namespace {
 
-constexpr std::size_t points_per_bucket_max = 4;
-constexpr int bits_per_step = 2;
+constexpr std::uint64_t no_point = UINT64_MAX;
+constexpr std::uint32_t no_car = UINT32_MAX;
+constexpr int bits_min = 3;
+// So many are compared without a branch before it is asked whether more must be.
+constexpr std::size_t compared = 4;
+// At least so many slots behind the last point, so that one may look ahead of any slot.
+constexpr std::size_t tail_slots = 8;
+static_assert(compared < tail_slots);
+
+std::uint32_t head_of(std::uint64_t point) {
+    return static_cast<std::uint32_t>(point >> 32);
+}
+
+// Whoever shares a point costs nothing but a warm cache.
+std::uint64_t ring_point(std::uint64_t identity) {
+    return std::min(identity, no_point - 1);
+}
+
+// More than three quarters full: displaced points would be far from where they belong.
+bool is_crowded(std::size_t points, int bits) {
+    return points * 4 > std::size_t{3} << bits;
+}
 
 }  // namespace
 
-std::size_t AffinityRing::bucket_of(std::uint64_t at) const {
-    return bits_ == 0 ? 0 : static_cast<std::size_t>(at >> (64 - bits_));
+// Between where it belongs and where it stands there is no gap.
+std::size_t AffinityRing::find(std::uint64_t point, std::uint32_t car) const {
+    std::size_t slot = home(point);
+    while (points_[slot] != point || cars_[slot] != car) {
+        IDLEWATT_ASSERT(points_[slot] != no_point);
+        ++slot;
+    }
+    return slot;
+}
+
+void AffinityRing::set(std::size_t slot, std::uint64_t point, std::uint32_t car) {
+    points_[slot] = point;
+    heads_[slot] = head_of(point);
+    cars_[slot] = car;
+}
+
+void AffinityRing::repeat(std::size_t slot, std::uint64_t former_point, std::uint32_t former_car) {
+    for (std::size_t at = slot;
+         at > 0 && points_[at - 1] == former_point && cars_[at - 1] == former_car; --at)
+        copy(at - 1, slot);
+}
+
+void AffinityRing::insert(std::uint64_t point, std::uint32_t car) {
+    std::size_t slot = home(point);
+    while (points_[slot] <= point && !is_gap(slot))
+        ++slot;
+    const std::size_t first = slot;
+    const std::uint64_t former_point = points_[slot];
+    const std::uint32_t former_car = cars_[slot];
+    // Those behind it move on by one, up to the first gap.
+    for (; !is_gap(slot); ++slot) {
+        const std::uint64_t next_point = points_[slot];
+        const std::uint32_t next_car = cars_[slot];
+        set(slot, point, car);
+        point = next_point;
+        car = next_car;
+    }
+    set(slot, point, car);
+    if (slot + tail_slots >= points_.size()) {
+        points_.resize(slot + tail_slots + 1, no_point);
+        heads_.resize(points_.size(), head_of(no_point));
+        cars_.resize(points_.size(), no_car);
+    }
+    repeat(first, former_point, former_car);
 }
 
 void AffinityRing::rebuild(int bits) {
-    std::vector<std::vector<Point>> former(std::size_t{1} << bits);
-    former.swap(buckets_);
+    const Array<std::uint64_t> points = std::move(points_);
+    const Array<std::uint32_t> cars = std::move(cars_);
     bits_ = bits;
-    // From bucket to bucket the points are in order already.
-    for (const std::vector<Point>& bucket : former) {
-        for (const Point& point : bucket)
-            buckets_[bucket_of(point.at)].push_back(point);
+    points_.assign((std::size_t{1} << bits) + tail_slots, no_point);
+    heads_.assign(points_.size(), head_of(no_point));
+    cars_.assign(points_.size(), no_car);
+    for (std::size_t slot = 0; slot < points.size() && points[slot] != no_point; ++slot) {
+        if (points[slot] != points[slot + 1] || cars[slot] != cars[slot + 1])
+            insert(points[slot], cars[slot]);
     }
 }
 
 void AffinityRing::add(std::uint64_t identity, std::uint32_t car) {
-    if (size_ >= points_per_bucket_max << bits_)
-        rebuild(bits_ + bits_per_step);
-    const Point point{identity, car};
-    std::vector<Point>& bucket = buckets_[bucket_of(identity)];
-    const auto place = std::ranges::lower_bound(bucket, point);
-    IDLEWATT_ASSERT(place == bucket.end() || *place != point);
-    bucket.insert(place, point);
+    IDLEWATT_ASSERT(car != no_car);
     ++size_;
+    if (bits_ == 0 || is_crowded(size_, bits_))
+        rebuild(std::max(bits_ + 1, bits_min));
+    insert(ring_point(identity), car);
 }
 
 void AffinityRing::remove(std::uint64_t identity, std::uint32_t car) {
-    const Point point{identity, car};
-    std::vector<Point>& bucket = buckets_[bucket_of(identity)];
-    const auto place = std::ranges::lower_bound(bucket, point);
-    IDLEWATT_ASSERT(place != bucket.end() && *place == point);
-    bucket.erase(place);
+    IDLEWATT_ASSERT(size_ > 0);
+    const std::uint64_t point = ring_point(identity);
+    const std::size_t first = find(point, car);
+    std::size_t slot = first;
+    // Those behind it come back by one, down to the first that stands where it belongs.
+    for (; !is_gap(slot + 1) && home(points_[slot + 1]) <= slot; ++slot)
+        copy(slot, slot + 1);
+    copy(slot, slot + 1);
+    repeat(first, point, car);
     --size_;
     // Far below where it grew, so that a car that comes and goes does not rebuild again and again.
-    if (bits_ > 0 && size_ < (points_per_bucket_max << (bits_ - bits_per_step)) / 4)
-        rebuild(bits_ - bits_per_step);
+    if (bits_ > bits_min && !is_crowded(size_ * 4, bits_))
+        rebuild(bits_ - 1);
 }
 
-AffinityRing::Walk::Walk(const AffinityRing& ring, std::uint64_t key) : ring_(ring), probes_{} {
-    for (std::size_t i = 0; i < probes_.size(); ++i) {
-        probes_[i].from = mixed(key + i * 0x9e3779b97f4a7c15ULL);
-        find(probes_[i]);
-    }
+void AffinityRing::renumber(std::uint64_t identity, std::uint32_t car, std::uint32_t to) {
+    IDLEWATT_ASSERT(size_ > 0 && to != no_car);
+    const std::uint64_t point = ring_point(identity);
+    const std::size_t slot = find(point, car);
+    cars_[slot] = to;
+    repeat(slot, point, car);
 }
 
-// The first point at or after where the probe stands.
-void AffinityRing::Walk::find(Probe& probe) const {
+AffinityRing::Walk::Walk(const AffinityRing& ring, std::uint64_t key) : ring_(ring) {
     if (ring_.size() == 0)
         return;
-    probe.bucket = ring_.bucket_of(probe.from);
-    const std::vector<Point>& bucket = ring_.buckets_[probe.bucket];
-    const auto place = std::ranges::lower_bound(bucket, Point{probe.from, 0});
-    probe.index = static_cast<std::size_t>(place - bucket.begin());
-    skip_empty(probe);
-}
-
-void AffinityRing::Walk::skip_empty(Probe& probe) const {
-    while (probe.index >= ring_.buckets_[probe.bucket].size()) {
-        probe.bucket = (probe.bucket + 1) % ring_.buckets_.size();
-        probe.index = 0;
+    const std::uint32_t* const heads = ring_.heads_.data();
+    for (std::size_t i = 0; i < probes_per_key; ++i) {
+        from_[i] = mixed(key + i * 0x9e3779b97f4a7c15ULL);
+        slot_[i] = ring_.home(from_[i]);
+        __builtin_prefetch(heads + slot_[i]);
+        __builtin_prefetch(heads + slot_[i] + compared - 1);
     }
-    probe.way = ring_.buckets_[probe.bucket][probe.index].at - probe.from;
+    for (std::size_t i = 0; i < probes_per_key; ++i)
+        find(i);
 }
 
+// The first point at or after where the probe fell. What stands before its own slot is before it.
+void AffinityRing::Walk::find(std::size_t probe) {
+    const std::uint32_t from = head_of(from_[probe]);
+    const std::uint32_t* const own = ring_.heads_.data() + slot_[probe];
+    static_assert(compared == 4);
+    auto before = static_cast<std::size_t>(own[0] < from) +
+                  static_cast<std::size_t>(own[1] < from) +
+                  static_cast<std::size_t>(own[2] < from) + static_cast<std::size_t>(own[3] < from);
+    if (before == compared) [[unlikely]] {
+        while (own[before] < from)
+            ++before;
+    }
+    slot_[probe] += before;
+    const std::uint32_t head = own[before];
+    coarse_way_[probe] = head - from;
+    if (head == from || head == head_of(no_point)) [[unlikely]] {
+        std::size_t& slot = slot_[probe];
+        while (ring_.points_[slot] < from_[probe])
+            ++slot;
+        if (ring_.points_[slot] == no_point)
+            slot = 0;
+        coarse_way_[probe] = head_of(way(probe));
+    }
+}
+
+std::uint64_t AffinityRing::Walk::way(std::size_t probe) const {
+    return ring_.points_[slot_[probe]] - from_[probe];
+}
+
+void AffinityRing::Walk::advance(std::size_t probe) {
+    std::size_t& slot = slot_[probe];
+    while (ring_.is_gap(slot))
+        ++slot;
+    if (ring_.points_[++slot] == no_point)
+        slot = 0;
+    coarse_way_[probe] = head_of(way(probe));
+}
+
+std::size_t AffinityRing::Walk::nearest() const {
+    std::uint32_t least = coarse_way_[0];
+    for (std::size_t i = 1; i < probes_per_key; ++i)
+        least = std::min(least, coarse_way_[i]);
+    // Those that are at most one more may yet be nearer.
+    std::size_t found = 0;
+    std::size_t others = 0;
+    for (std::size_t i = 0; i < probes_per_key; ++i) {
+        const bool near = coarse_way_[i] - least <= 1;
+        found = near ? i : found;
+        others += near ? 1 : 0;
+    }
+    if (others > 1) [[unlikely]] {
+        for (std::size_t i = 0; i < probes_per_key; ++i) {
+            if (coarse_way_[i] - least <= 1 && way(i) < way(found))
+                found = i;
+        }
+    }
+    return found;
+}
+
+// A probe that has come round has named all of them.
 std::optional<std::uint32_t> AffinityRing::Walk::next() {
+    if (named_ == ring_.size())
+        return std::nullopt;
     while (true) {
-        Probe* nearest = nullptr;
-        for (Probe& probe : probes_) {
-            if (probe.passed < ring_.size() && (nearest == nullptr || probe.way < nearest->way))
-                nearest = &probe;
-        }
-        if (nearest == nullptr)
-            return std::nullopt;
-        const std::uint32_t car = ring_.buckets_[nearest->bucket][nearest->index].car;
-        if (++nearest->passed < ring_.size()) {
-            ++nearest->index;
-            skip_empty(*nearest);
-        }
-        if (std::ranges::find(named_, car) == named_.end()) {
-            named_.push_back(car);
+        if (last_ != probes_per_key)
+            advance(last_);
+        last_ = nearest();
+        const std::uint32_t car = ring_.cars_[slot_[last_]];
+        if (name(car))
             return car;
-        }
     }
+}
+
+bool AffinityRing::Walk::name(std::uint32_t car) {
+    const std::size_t first = std::min(named_, named_first_.size());
+    const auto first_end = named_first_.begin() + static_cast<std::ptrdiff_t>(first);
+    if (std::find(named_first_.begin(), first_end, car) != first_end ||
+        std::ranges::find(named_later_, car) != named_later_.end())
+        return false;
+    if (named_ < named_first_.size()) {
+        named_first_[named_] = car;
+    } else {
+        named_later_.push_back(car);
+    }
+    ++named_;
+    return true;
 }
 
 }  // namespace idlewatt::scheduler

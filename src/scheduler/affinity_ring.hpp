@@ -14,14 +14,24 @@
 // the "multi-probe consistent hashing" of Appleton and O'Reilly (2015, arXiv 1505.00062), read as a
 // rendezvous. With p probes no car is first for more than about 1 + 1/(p-1) of the mean.
 //
-// A value. Memory: about 60 bytes a car. Adding and removing are O(1) but for growing, which
-// rebuilds the buckets whenever the number of cars has grown or shrunk fourfold.
+// In memory the ring is one array in the order of the points, with gaps: each stands where its
+// value says, or as little behind it as the order allows (linear probing with a hash that keeps the
+// order; Amble and Knuth, "Ordered hash tables", 1974). A gap repeats what stands behind it, so the
+// array is sorted and where a probe falls it finds its car, or one or two slots on: one visit to
+// main memory and hardly a branch, and all of a key's visits are under way at once. What is visited
+// are the upper halves of the points, apart from the rest, because half as many pages are found
+// faster; where they do not decide, the whole points do.
+//
+// A value. Memory: 21 to 43 bytes a car. Adding and removing are O(1) but for growing, which
+// rebuilds the array whenever the number of cars has doubled or shrunk fourfold.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
+
+#include "base/huge_pages.hpp"
 
 namespace idlewatt::scheduler {
 
@@ -30,16 +40,12 @@ inline constexpr std::size_t probes_per_key = 16;
 
 class AffinityRing {
 public:
-    struct Point {
-        std::uint64_t at = 0;
-        std::uint32_t car = 0;
-        friend auto operator<=>(const Point&, const Point&) = default;
-    };
-
     // identity: stable_hash of what names the car everywhere. A pair is added once.
     void add(std::uint64_t identity, std::uint32_t car);
     // The pair must be there.
     void remove(std::uint64_t identity, std::uint32_t car);
+    // The pair must be there; from now on this identity goes with another number.
+    void renumber(std::uint64_t identity, std::uint32_t car, std::uint32_t to);
     [[nodiscard]] std::size_t size() const { return size_; }
 
     // The cars in the order of one key, each once, nearest first. The ring must not change
@@ -47,32 +53,55 @@ public:
     class Walk {
     public:
         Walk(const AffinityRing& ring, std::uint64_t key);
+        Walk(const Walk&) = delete;
+        Walk& operator=(const Walk&) = delete;
         // nullopt: all cars have been named.
         [[nodiscard]] std::optional<std::uint32_t> next();
 
     private:
-        struct Probe {
-            std::uint64_t from = 0;
-            std::size_t bucket = 0;
-            std::size_t index = 0;
-            std::uint64_t way = 0;  // from `from` to the point that is next
-            std::size_t passed = 0;
-        };
-        void find(Probe& probe) const;
-        void skip_empty(Probe& probe) const;
+        void find(std::size_t probe);
+        void advance(std::size_t probe);
+        [[nodiscard]] std::size_t nearest() const;
+        [[nodiscard]] std::uint64_t way(std::size_t probe) const;
+        // False: it has been already.
+        bool name(std::uint32_t car);
 
         const AffinityRing& ring_;
-        std::array<Probe, probes_per_key> probes_;
-        std::vector<std::uint32_t> named_;
+        std::array<std::uint64_t, probes_per_key> from_;
+        std::array<std::size_t, probes_per_key> slot_;  // of the point that is next
+        // The upper half of the way to it, or that and one more.
+        std::array<std::uint32_t, probes_per_key> coarse_way_;
+        std::size_t last_ = probes_per_key;  // whose car was looked at last
+        // Mostly one is asked for: the first ones need no memory of their own.
+        std::array<std::uint32_t, 8> named_first_;
+        std::size_t named_ = 0;
+        std::vector<std::uint32_t> named_later_;
     };
 
 private:
     friend class Walk;
-    [[nodiscard]] std::size_t bucket_of(std::uint64_t at) const;
+    // Where a point belongs. bits_ is not 0.
+    [[nodiscard]] std::size_t home(std::uint64_t point) const { return point >> (64 - bits_); }
+    // Of a point that is there.
+    [[nodiscard]] std::size_t find(std::uint64_t point, std::uint32_t car) const;
+    // Does it only repeat what stands behind it?
+    [[nodiscard]] bool is_gap(std::size_t slot) const {
+        return points_[slot] == points_[slot + 1] && cars_[slot] == cars_[slot + 1];
+    }
+    void set(std::size_t slot, std::uint64_t point, std::uint32_t car);
+    void copy(std::size_t to, std::size_t from) { set(to, points_[from], cars_[from]); }
+    // The gaps before this slot, which repeat the former one, are to repeat what is there now.
+    void repeat(std::size_t slot, std::uint64_t former_point, std::uint32_t former_car);
+    void insert(std::uint64_t point, std::uint32_t car);
     void rebuild(int bits);
 
-    // The ring in 2^bits_ equal arcs, each in order; the points are hashes and so spread evenly.
-    std::vector<std::vector<Point>> buckets_{1};
+    // 2^bits_ slots, and some for those that the last ones push over the end. Behind the last point
+    // is no_point, no_car.
+    template <class T>
+    using Array = std::vector<T, base::HugePages<T>>;
+    Array<std::uint64_t> points_;
+    Array<std::uint32_t> heads_;  // their upper halves
+    Array<std::uint32_t> cars_;
     int bits_ = 0;
     std::size_t size_ = 0;
 };

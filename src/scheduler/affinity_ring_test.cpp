@@ -3,13 +3,18 @@
 #include "scheduler/affinity_ring.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "base/prng.hpp"
+#include "scheduler/car_places.hpp"
 #include "scheduler/stable_hash.hpp"
 
 namespace idlewatt::scheduler {
@@ -78,6 +83,92 @@ TEST(AffinityRing, IsARendezvousWhateverComesAndGoes) {
                 order.push_back(*next);
             ASSERT_EQ(order, order_by_definition(cars, key)) << seed << " " << step;
         }
+    }
+}
+
+// Names that were chosen to lie close together, at the ends of the ring or all in one place:
+// slower, but the same order. And cars that are renumbered keep their place in it.
+TEST(AffinityRing, IsARendezvousForCrowdedNamesToo) {
+    const std::array<std::uint64_t, 4> middles{0, UINT64_MAX, 1ULL << 63, 12'345};
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+        base::Prng prng(seed);
+        AffinityRing ring;
+        std::map<std::uint64_t, std::uint32_t> cars;
+        std::uint32_t number = 0;
+        for (int step = 0; step < 400; ++step) {
+            const std::uint64_t name = middles[prng.below(middles.size())] + prng.below(64) - 32;
+            // The last one would share its point with the one before it.
+            const std::uint64_t identity = std::min(name, UINT64_MAX - 1);
+            const auto known = cars.find(identity);
+            if (known == cars.end()) {
+                cars.emplace(identity, ++number);
+                ring.add(identity, number);
+            } else if (prng.chance(0.5)) {
+                ring.renumber(identity, known->second, ++number);
+                known->second = number;
+            } else {
+                ring.remove(identity, known->second);
+                cars.erase(known);
+            }
+            if (step % 20 != 0)
+                continue;
+            const std::uint64_t key = prng.next();
+            std::vector<std::pair<std::uint64_t, std::uint32_t>> ways;
+            for (const auto& [point, car] : cars) {
+                std::uint64_t way = UINT64_MAX;
+                for (std::size_t i = 0; i < probes_per_key; ++i)
+                    way = std::min(way, point - mixed(key + i * 0x9e3779b97f4a7c15ULL));
+                ways.emplace_back(way, car);
+            }
+            std::ranges::sort(ways);
+            AffinityRing::Walk walk(ring, key);
+            for (const auto& [way, car] : ways)
+                ASSERT_EQ(walk.next(), car) << seed << " " << step;
+            ASSERT_EQ(walk.next(), std::nullopt);
+        }
+    }
+}
+
+TEST(AffinityRing, CarsOfOneNameAreAllNamed) {
+    AffinityRing ring;
+    std::set<std::uint32_t> cars;
+    for (std::uint32_t car = 0; car < 40; ++car) {
+        for (const std::uint64_t identity : {std::uint64_t{0}, UINT64_MAX, std::uint64_t{7} << 60})
+            ring.add(identity, *cars.insert(static_cast<std::uint32_t>(cars.size())).first);
+    }
+    for (std::uint64_t key = 0; key < 50; ++key) {
+        AffinityRing::Walk walk(ring, mixed(key));
+        std::set<std::uint32_t> named;
+        while (const auto next = walk.next())
+            ASSERT_TRUE(named.insert(*next).second);
+        ASSERT_EQ(named, cars);
+    }
+}
+
+TEST(CarPlaces, MatchAMapWhateverComesAndGoes) {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        base::Prng prng(seed);
+        CarPlaces places;
+        std::map<CarNumber, std::uint32_t> model;
+        const std::uint64_t population = 1 + prng.below(300);
+        const auto stride = static_cast<CarNumber>(1 + prng.below(1'000'000));
+        for (int step = 0; step < 3000; ++step) {
+            const CarNumber car = static_cast<CarNumber>(prng.below(population)) * stride;
+            if (prng.chance(0.6)) {
+                const auto place = static_cast<std::uint32_t>(prng.below(1000));
+                places.set(car, place);
+                model[car] = place;
+            } else if (model.erase(car) > 0) {
+                places.erase(car);
+            }
+            const CarNumber asked = static_cast<CarNumber>(prng.below(population)) * stride;
+            const auto expected = model.find(asked);
+            ASSERT_EQ(places.find(asked),
+                      expected == model.end() ? std::nullopt : std::optional(expected->second));
+            ASSERT_EQ(places.size(), model.size());
+        }
+        for (const auto& [car, place] : model)
+            ASSERT_EQ(places.find(car), place);
     }
 }
 

@@ -21,45 +21,21 @@ bool is_in(CarNumber car, std::span<const CarNumber> cars) {
     return std::ranges::find(cars, car) != cars.end();
 }
 
-bool leaves_too_soon(const CarLoad& load, const Wish& wish) {
-    return load.stay_p10 && *load.stay_p10 < wish.stay;
-}
-
-double share_busy(const CarLoad& load) {
-    return static_cast<double>(load.slots_total - load.slots_free) / load.slots_total;
-}
-
-bool better(const CarLoad& a, const CarLoad& b, const Wish& wish) {
-    const bool a_leaves = leaves_too_soon(a, wish);
-    const bool b_leaves = leaves_too_soon(b, wish);
-    if (a_leaves == b_leaves)
-        return less_loaded(a, b);
-    const double a_load = share_busy(a) + (a_leaves ? short_stay_load : 0.0);
-    const double b_load = share_busy(b) + (b_leaves ? short_stay_load : 0.0);
-    return a_load != b_load ? a_load < b_load : b_leaves;
-}
-
-// Judged with the new answer on it.
-bool has_room(const CarLoad& load, const Slots& slots) {
-    const double fair_share =
-        static_cast<double>(slots.busy + 1) * load.slots_total / static_cast<double>(slots.total);
-    const double bound = std::max(std::ceil(affinity_load_factor * fair_share),
-                                  affinity_load_floor * load.slots_total);
-    return load.slots_total - load.slots_free + 1 <= bound;
-}
-
 std::uint64_t point_of(CarNumber car, const CarLoad& load) {
     return load.identity != 0 ? load.identity : mixed(car);
 }
 
-bool can(const CarLoad& load, Abilities wanted) {
-    return (load.abilities & wanted) == wanted;
+std::uint32_t stay_ms(const CarLoad& load) {
+    constexpr std::uint32_t unknown = UINT32_MAX;
+    if (!load.stay_p10)
+        return unknown;
+    const std::int64_t stay = std::max<std::int64_t>(load.stay_p10->whole_milliseconds(), 0);
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(stay, unknown));
 }
 
-}  // namespace
-
-bool less_loaded(const CarLoad& a, const CarLoad& b) {
-    // busy_a / total_a < busy_b / total_b, without dividing
+// busy_a / total_a < busy_b / total_b, without dividing
+template <class Load>
+bool is_less_loaded(const Load& a, const Load& b) {
     const std::uint64_t busy_a = a.slots_total - a.slots_free;
     const std::uint64_t busy_b = b.slots_total - b.slots_free;
     const std::uint64_t left = busy_a * b.slots_total;
@@ -69,90 +45,157 @@ bool less_loaded(const CarLoad& a, const CarLoad& b) {
     return a.tokens_per_second > b.tokens_per_second;
 }
 
-void ReadySet::put(CarNumber car, const CarLoad& load) {
-    IDLEWATT_ASSERT(load.slots_free <= load.slots_total);
-    IDLEWATT_ASSERT(load.abilities < ability_sets);
-    if (update(car, load))
-        return;
-    remove(car);
-    if (load.slots_total == 0)
-        return;
-    enter(all_, car, load);
-    if (load.fleet != any_fleet)
-        enter(fleets_[load.fleet], car, load);
-    if (load.slots_free == 0)
-        full_.emplace(car, load);
+}  // namespace
+
+bool less_loaded(const CarLoad& a, const CarLoad& b) {
+    return is_less_loaded(a, b);
 }
 
-// The common case, once a second for each car: it only became a little fuller or emptier.
-bool ReadySet::update(CarNumber car, const CarLoad& load) {
-    const auto place = all_.places.find(car);
-    if (place == all_.places.end() || load.slots_free == 0)
-        return false;
-    const CarLoad& former = all_.entries[place->second].load;
-    if (former.identity != load.identity || former.abilities != load.abilities ||
-        former.fleet != load.fleet)
-        return false;
-    const auto write = [&](Pool& pool) {
-        CarLoad& kept = pool.entries[pool.places.at(car)].load;
-        pool.slots.total += load.slots_total - std::uint64_t{kept.slots_total};
-        pool.slots.busy += (load.slots_total - load.slots_free) -
-                           std::uint64_t{kept.slots_total - kept.slots_free};
-        kept = load;
+ReadySet::Entry::Entry(CarNumber number, const CarLoad& load)
+    : point(point_of(number, load)),
+      car(number),
+      slots_total(load.slots_total),
+      slots_free(load.slots_free),
+      tokens_per_second(static_cast<float>(load.tokens_per_second)),
+      stay_p10_ms(stay_ms(load)),
+      fleet(load.fleet & fleet_number_max),
+      abilities(load.abilities & (ability_sets - 1)) {}
+
+bool ReadySet::Entry::leaves_too_soon(const Wish& wish) const {
+    return stay_p10_ms < wish.stay.whole_milliseconds();
+}
+
+bool ReadySet::better(const Entry& a, const Entry& b, const Wish& wish) {
+    const bool a_leaves = a.leaves_too_soon(wish);
+    const bool b_leaves = b.leaves_too_soon(wish);
+    if (a_leaves == b_leaves)
+        return is_less_loaded(a, b);
+    const auto fullness = [](const Entry& entry, bool leaves) {
+        return static_cast<double>(entry.busy()) / entry.slots_total +
+               (leaves ? short_stay_load : 0.0);
     };
-    if (load.fleet != any_fleet)
-        write(fleets_.at(load.fleet));
-    write(all_);
-    return true;
+    const double a_load = fullness(a, a_leaves);
+    const double b_load = fullness(b, b_leaves);
+    return a_load != b_load ? a_load < b_load : b_leaves;
+}
+
+// Judged with the new answer on it.
+bool ReadySet::has_room(const Entry& entry, const Slots& slots) {
+    const double fair_share =
+        static_cast<double>(slots.busy + 1) * entry.slots_total / static_cast<double>(slots.total);
+    const double bound = std::max(std::ceil(affinity_load_factor * fair_share),
+                                  affinity_load_floor * entry.slots_total);
+    return entry.busy() + 1 <= bound;
+}
+
+void ReadySet::put(CarNumber car, const CarLoad& load) {
+    IDLEWATT_ASSERT(load.slots_free <= load.slots_total);
+    IDLEWATT_ASSERT(load.abilities < ability_sets && load.fleet <= fleet_number_max);
+    if (load.slots_total == 0)
+        return remove(car);
+    const Entry entry(car, load);
+    const auto place = all_.places.find(car);
+    if (place) {
+        const Entry& former = all_.entries[*place];
+        // The common case, once a second for each car: it only became a little fuller or emptier.
+        if (former.point == entry.point && former.fleet == entry.fleet) {
+            all_.update(entry);
+            if (entry.fleet != any_fleet)
+                fleets_.at(entry.fleet).update(entry);
+            return;
+        }
+        remove(car);
+    }
+    all_.enter(entry);
+    if (entry.fleet != any_fleet)
+        fleets_[entry.fleet].enter(entry);
 }
 
 void ReadySet::remove(CarNumber car) {
-    CarLoad load;
     const auto place = all_.places.find(car);
-    const auto full = full_.find(car);
-    if (place != all_.places.end()) {
-        load = all_.entries[place->second].load;
-    } else if (full != full_.end()) {
-        load = full->second;
-        full_.erase(full);
-    } else {
+    if (!place)
         return;
-    }
-    leave(all_, car, load);
-    if (load.fleet == any_fleet)
+    const FleetNumber number = all_.entries[*place].fleet;
+    all_.leave(car);
+    if (number == any_fleet)
         return;
-    const auto fleet = fleets_.find(load.fleet);
-    leave(fleet->second, car, load);
-    if (fleet->second.slots.total == 0)
+    const auto fleet = fleets_.find(number);
+    fleet->second.leave(car);
+    if (fleet->second.entries.empty())
         fleets_.erase(fleet);
 }
 
-void ReadySet::enter(Pool& pool, CarNumber car, const CarLoad& load) {
-    pool.slots.total += load.slots_total;
-    pool.slots.busy += load.slots_total - load.slots_free;
-    if (load.slots_free == 0)
-        return;
-    pool.places.emplace(car, pool.entries.size());
-    pool.entries.push_back({car, load});
-    pool.ring.add(point_of(car, load), car);
-    ++pool.with_abilities[load.abilities];
+void ReadySet::Pool::count(const Entry& entry) {
+    slots.total += entry.slots_total;
+    slots.busy += entry.busy();
+    with_abilities[entry.abilities] += entry.slots_free > 0 ? 1 : 0;
 }
 
-void ReadySet::leave(Pool& pool, CarNumber car, const CarLoad& load) {
-    pool.slots.total -= load.slots_total;
-    pool.slots.busy -= load.slots_total - load.slots_free;
-    const auto place = pool.places.find(car);
-    if (place == pool.places.end())
-        return;
-    const std::size_t hole = place->second;
-    pool.places.erase(place);
-    if (hole + 1 != pool.entries.size()) {
-        pool.entries[hole] = pool.entries.back();
-        pool.places[pool.entries[hole].car] = hole;
+void ReadySet::Pool::discount(const Entry& entry) {
+    slots.total -= entry.slots_total;
+    slots.busy -= entry.busy();
+    with_abilities[entry.abilities] -= entry.slots_free > 0 ? 1 : 0;
+}
+
+// Among the last of the full ones; gives its new place.
+std::size_t ReadySet::Pool::make_ready(std::size_t place) {
+    const std::size_t to = ready++;
+    if (to != place) {
+        std::swap(entries[to], entries[place]);
+        places.set(entries[place].car, static_cast<std::uint32_t>(place));
+        places.set(entries[to].car, static_cast<std::uint32_t>(to));
     }
-    pool.entries.pop_back();
-    pool.ring.remove(point_of(car, load), car);
-    --pool.with_abilities[load.abilities];
+    ring.add(entries[to].point, static_cast<std::uint32_t>(to));
+    return to;
+}
+
+std::size_t ReadySet::Pool::retire(std::size_t place) {
+    const std::size_t to = --ready;
+    ring.remove(entries[place].point, static_cast<std::uint32_t>(place));
+    if (to != place) {
+        ring.renumber(entries[to].point, static_cast<std::uint32_t>(to),
+                      static_cast<std::uint32_t>(place));
+        std::swap(entries[to], entries[place]);
+        places.set(entries[place].car, static_cast<std::uint32_t>(place));
+        places.set(entries[to].car, static_cast<std::uint32_t>(to));
+    }
+    return to;
+}
+
+void ReadySet::Pool::enter(const Entry& entry) {
+    count(entry);
+    const std::size_t place = entries.size();
+    entries.push_back(entry);
+    places.set(entry.car, static_cast<std::uint32_t>(place));
+    if (entry.slots_free > 0)
+        make_ready(place);
+}
+
+// The same car, point and fleet.
+void ReadySet::Pool::update(const Entry& entry) {
+    std::size_t place = *places.find(entry.car);
+    discount(entries[place]);
+    count(entry);
+    const bool was_ready = place < ready;
+    if (was_ready && entry.slots_free == 0) {
+        place = retire(place);
+    } else if (!was_ready && entry.slots_free > 0) {
+        place = make_ready(place);
+    }
+    entries[place] = entry;
+}
+
+void ReadySet::Pool::leave(CarNumber car) {
+    std::size_t place = *places.find(car);
+    discount(entries[place]);
+    if (place < ready)
+        place = retire(place);
+    if (place + 1 != entries.size()) {
+        entries[place] = entries.back();
+        places.set(entries[place].car, static_cast<std::uint32_t>(place));
+    }
+    entries.pop_back();
+    places.erase(car);
 }
 
 const ReadySet::Pool* ReadySet::pool(FleetNumber fleet) const {
@@ -168,19 +211,19 @@ Slots ReadySet::slots(FleetNumber fleet) const {
 }
 
 const ReadySet::Entry* ReadySet::draw(const Pool& pool, const Wish& wish, base::Prng& prng) {
-    if (pool.entries.empty())
+    if (pool.ready == 0)
         return nullptr;
     const auto wanted = [&](const Entry& entry) {
-        return can(entry.load, wish.abilities) && !is_in(entry.car, wish.excluded);
+        return entry.can(wish.abilities) && !is_in(entry.car, wish.excluded);
     };
     for (int i = 0; i < draws_max; ++i) {
-        const Entry& entry = pool.entries[prng.below(pool.entries.size())];
+        const Entry& entry = pool.entries[prng.below(pool.ready)];
         if (wanted(entry))
             return &entry;
     }
-    const std::size_t start = prng.below(pool.entries.size());
-    for (std::size_t i = 0; i < pool.entries.size(); ++i) {
-        const Entry& entry = pool.entries[(start + i) % pool.entries.size()];
+    const std::size_t start = prng.below(pool.ready);
+    for (std::size_t i = 0; i < pool.ready; ++i) {
+        const Entry& entry = pool.entries[(start + i) % pool.ready];
         if (wanted(entry))
             return &entry;
     }
@@ -191,10 +234,10 @@ std::optional<Choice> ReadySet::by_load(const Pool& pool, const Wish& wish, base
     const Entry* best = draw(pool, wish, prng);
     if (best == nullptr)
         return std::nullopt;
-    for (int drawn = 1; drawn < 2 || (drawn < candidates_max && leaves_too_soon(best->load, wish));
+    for (int drawn = 1; drawn < 2 || (drawn < candidates_max && best->leaves_too_soon(wish));
          ++drawn) {
         const Entry* other = draw(pool, wish, prng);
-        if (better(other->load, best->load, wish))
+        if (better(*other, *best, wish))
             best = other;
     }
     return Choice{best->car, std::nullopt};
@@ -205,16 +248,17 @@ std::optional<Choice> ReadySet::by_affinity(const Pool& pool, const Wish& wish) 
     std::optional<Choice> leaving;
     AffinityRing::Walk walk(pool.ring, *wish.affinity);
     for (std::uint32_t place = 0; place < affinity_walk_max; ++place) {
-        const std::optional<CarNumber> car = walk.next();
-        if (!car)
+        const std::optional<std::uint32_t> at = walk.next();
+        if (!at)
             break;
-        const CarLoad& load = pool.entries[pool.places.at(*car)].load;
-        if (is_in(*car, wish.excluded) || !can(load, wish.abilities) || !has_room(load, pool.slots))
+        const Entry& entry = pool.entries[*at];
+        if (is_in(entry.car, wish.excluded) || !entry.can(wish.abilities) ||
+            !has_room(entry, pool.slots))
             continue;
-        if (!leaves_too_soon(load, wish))
-            return Choice{*car, place};
+        if (!entry.leaves_too_soon(wish))
+            return Choice{entry.car, place};
         if (!leaving)
-            leaving = Choice{*car, place};
+            leaving = Choice{entry.car, place};
     }
     return leaving;
 }
