@@ -14,8 +14,10 @@
 
 #include "base/log.hpp"
 #include "cli/demo_findings.hpp"
+#include "cli/demo_story.hpp"
 #include "cli/engine_contract.hpp"
 #include "cli/files.hpp"
+#include "cli/programs.hpp"
 #include "default_story.hpp"
 #include "engine/model_header.hpp"
 #include "engine/random_model.hpp"
@@ -28,25 +30,18 @@ namespace {
 constexpr base::Duration view_period = base::milliseconds(250);
 constexpr base::Duration last_figures_max = base::seconds(1);
 constexpr std::uint64_t demo_model_seed = 7;
+// Answers of Valet are short: a few who ask now and then, and many around the moments at which cars
+// are lost, so that these meet answers.
+constexpr std::uint32_t lesson_rush_clients = 8;
+constexpr base::Duration lesson_think_time = base::milliseconds(400);
+constexpr base::Duration rush_lead = base::milliseconds(250);
+constexpr base::Duration rush_time = base::milliseconds(400);
 
 std::string random_key() {
     std::random_device device;
     char text[40];
     std::snprintf(text, sizeof text, "iw-demo-%08x%08x%08x", device(), device(), device());
     return text;
-}
-
-// The time since the story began anew; of one that does not repeat, at most its end.
-base::Duration in_round(const signals::Script& script, base::Duration played) {
-    if (played < script.duration)
-        return played;
-    return script.repeat ? base::Duration{played.ns % script.duration.ns} : script.duration;
-}
-
-// What a clock on the wall of the story shows.
-base::Duration clock_of(const signals::Script& script, base::Duration played) {
-    constexpr std::int64_t day_ns = base::minutes(24 * 60).ns;
-    return base::Duration{(script.starts_at + in_round(script, played)).ns % day_ns};
 }
 
 }  // namespace
@@ -139,6 +134,15 @@ base::Result<void> Demo::prepare() {
 }
 
 base::Result<void> Demo::prepare_model() {
+    lessons_ = options_.check_answers;
+    if (options_.model_path.empty() && !options_.random_model) {
+        if (const auto valet = valet_model_file()) {
+            options_.model_path = *valet;
+            lessons_ = true;
+        } else {
+            std::cerr << "Valet is not beside the program: a model with random weights answers\n";
+        }
+    }
     if (!options_.model_path.empty()) {
         // A file that no engine can load would show as cars that fail one after the other.
         const auto header = engine::read_model_header(options_.model_path);
@@ -166,6 +170,10 @@ base::Duration Demo::story_time() const {
     return options_.seconds ? base::from_seconds(*options_.seconds) : default_story_time;
 }
 
+bool Demo::endless() const {
+    return options_.keep || (interactive_ && !options_.seconds);
+}
+
 void Demo::introduce() {
     auto opened = interactive_ ? LiveTable::open(STDERR_FILENO) : std::nullopt;
     if (opened) {
@@ -180,34 +188,62 @@ void Demo::introduce() {
     }
 }
 
-// Everything that the story causes, each at its time.
 void Demo::play() {
     story_began_ = loop_.now() + (fleet_options_.story_start - loop_.wall_now());
-    const double speed = fleet_options_.speed;
     const base::Duration until_story = story_began_ - loop_.now();
+    if (options_.traffic)
+        start_traffic(until_story);
+    play_round(until_story);
+}
+
+// Everything that the story causes, each at its time.
+void Demo::play_round(base::Duration until_it) {
+    const double speed = fleet_options_.speed;
+    const auto real = [&](base::Duration played) {
+        return until_it + base::from_seconds(played.seconds() / speed);
+    };
     for (const signals::ActionEvent& event : script_.actions) {
         for (std::uint32_t i = 0; i < options_.vehicles; ++i) {
-            const auto at = event.moment.of(i, options_.vehicles);
-            if (!at)
-                continue;
-            const auto real = base::from_seconds(at->seconds() / speed);
-            loop_.after(until_story + real,
-                        [this, i, action = event.action] { fleet_->act(action, i); });
+            if (const auto at = event.moment.of(i, options_.vehicles)) {
+                loop_.after(real(*at),
+                            [this, i, action = event.action] { fleet_->act(action, i); });
+            }
         }
     }
-    if (!options_.traffic)
-        return;
+    if (traffic_ && lessons_) {
+        for (const base::Duration moment : departures(script_, options_.vehicles))
+            loop_.after(std::max(real(moment) - rush_lead, until_it),
+                        [this] { traffic_->rush(rush_time); });
+    }
+    if (!table_ && !options_.json) {
+        for (const signals::Caption& caption : script_.captions)
+            loop_.after(real(caption.at), [&caption] { std::cerr << caption.text << '\n'; });
+    }
+    if (script_.repeat && endless()) {
+        loop_.after(real(script_.duration), [this, began = loop_.now() + until_it] {
+            const auto round =
+                base::from_seconds(script_.duration.seconds() / fleet_options_.speed);
+            play_round(began + round - loop_.now());
+        });
+    }
+}
+
+void Demo::start_traffic(base::Duration until_story) {
     TrafficOptions traffic;
     traffic.connection = {fleet_->url(), options_.api_key};
+    if (lessons_) {
+        traffic.questions.subject = TrafficSubject::lessons;
+        traffic.rush_clients = lesson_rush_clients;
+        traffic.think_time = lesson_think_time;
+    }
     traffic_ = std::make_unique<Traffic>(loop_, traffic);
     loop_.after(until_story, [this] { traffic_->start(); });
 }
 
 void Demo::watch() {
-    const bool endless = options_.keep || (interactive_ && !options_.seconds);
     const base::Instant end = story_began_ + story_time();
     const base::Instant began = loop_.now();
-    while (!stop_asked_ && (endless || loop_.now() < end)) {
+    while (!stop_asked_ && (endless() || loop_.now() < end)) {
         if (!options_.keep || table_)
             refresh_view();
         if (table_)
@@ -253,13 +289,13 @@ TableState Demo::table_state() const {
     state.title = script_.name;
     const base::Duration real = loop_.now() - story_began_;
     const base::Duration played = signals::played(real, fleet_options_.speed);
-    const base::Duration round = in_round(script_, played);
-    for (const signals::Caption& caption : script_.captions) {
-        if (caption.at <= round)
-            state.caption = caption.text;
-    }
+    state.caption = played.ns < 0 ? "The cars load their model." : caption_at(script_, played);
     if (played.ns >= 0)
         state.clock = clock_of(script_, played);
+    if (traffic_) {
+        state.answers_checked = traffic_->counts().checked;
+        state.answers_correct = traffic_->counts().correct;
+    }
     state.vehicles = rows_;
     state.figures = figures_;
     for (const wire::VehicleRow& row : rows_) {
@@ -301,6 +337,11 @@ DemoResult Demo::gather() {
         traffic_ ? traffic_->records() : std::vector<AnswerRecord>{};
     result.comparison = compare_answers(
         read_taps(folders), with_strangers(own, read_responses(fleet_->response_tap_path())));
+    if (traffic_) {
+        result.answers_checked = traffic_->counts().checked;
+        result.answers_correct = traffic_->counts().correct;
+        result.wrong_answers = traffic_->wrong_answers();
+    }
     result.recalls_ms = read_recalls(folders);
     const ReceiptFindings receipts = count_receipts(loop_, fleet_->store_path(), folders);
     result.receipts_signed = receipts.signed_receipts;

@@ -37,7 +37,9 @@ struct DemoOptions {
     std::uint32_t vehicles = 6;
     std::optional<double> seconds;  // real time that the story takes
     bool traffic = true;
-    std::string model_path;        // empty: one with random weights is made
+    std::string model_path;        // empty: Valet
+    bool random_model = false;     // one with random weights is made
+    bool check_answers = false;    // also of a model that is named; of Valet always
     int port = default_demo_port;  // 0: any free one
     bool port_given = false;       // otherwise any free one if the default is taken
     std::string api_key;           // empty: one is made
@@ -63,6 +65,8 @@ private:
     [[nodiscard]] base::Result<void> choose_port();
     void introduce();
     void play();
+    void play_round(base::Duration until_it);
+    void start_traffic(base::Duration until_story);
     void watch();
     void refresh_view();
     void finish_traffic();
@@ -70,11 +74,13 @@ private:
     void report(const DemoResult& result);
     [[nodiscard]] TableState table_state() const;
     [[nodiscard]] base::Duration story_time() const;
+    [[nodiscard]] bool endless() const;
 
     DemoOptions options_;
     bool interactive_ = false;    // a person looks at a terminal
     bool own_state_dir_ = false;  // ours to remove
     bool stop_asked_ = false;
+    bool lessons_ = false;  // clients ask what has one right answer
     base::AsioLoop loop_;
     signals::Script script_;
     FleetOptions fleet_options_;

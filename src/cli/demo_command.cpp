@@ -29,8 +29,15 @@ void add_demo_command(CLI::App& app, Context& context) {
             "--traffic", [options](const std::string& word) { options->traffic = word == "on"; },
             "Clients that ask questions: on (default) or off")
         ->check(CLI::IsMember({"on", "off"}));
-    demo->add_option("--model", options->model_path, "GGUF file; otherwise one with random weights")
-        ->check(CLI::ExistingFile);
+    CLI::Option* model =
+        demo->add_option("--model", options->model_path,
+                         "GGUF file; otherwise Valet, which answers questions about parked cars")
+            ->check(CLI::ExistingFile);
+    demo->add_flag("--random-model", options->random_model,
+                   "A model with random weights: long answers, readable nonsense")
+        ->excludes(model);
+    demo->add_flag("--check-answers", options->check_answers,
+                   "Ask what Valet was taught and check the answers, whatever the model");
     CLI::Option* port = demo->add_option("--port", options->port, "Port of the API; 0: any free")
                             ->capture_default_str()
                             ->check(CLI::Range(0, 65'535));

@@ -36,10 +36,12 @@ std::string first_model(const std::vector<wire::VehicleRow>& rows) {
 std::vector<std::string> usage_lines(const std::string& url, const std::string& api_key,
                                      const std::string& model) {
     const std::string named = model.empty() ? std::string{} : "\"model\":\"" + model + "\",";
-    return {
-        "Live page: " + url + "/#key=" + api_key, "OpenAI API: " + url + "/v1   key: " + api_key,
-        "curl -N " + url + "/v1/chat/completions -H 'Authorization: Bearer " + api_key + "' -d '{" +
-            named + "\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'"};
+    return {"Live page: " + url + "/#key=" + api_key,
+            "OpenAI API: " + url + "/v1   key: " + api_key,
+            "curl -N " + url + "/v1/chat/completions -H 'Authorization: Bearer " + api_key +
+                "' -d '{" + named +
+                "\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"How much is 17 + "
+                "25?\"}]}'"};
 }
 
 std::vector<std::vector<engine::TapFrame>> read_taps(

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <set>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -32,21 +34,107 @@ Json quantiles(const std::vector<double>& values) {
             {"max", rounded(quantile(values, 1.0))}};
 }
 
-std::string milliseconds_line(const std::vector<double>& values) {
-    if (values.empty())
-        return "none";
-    std::array<char, 96> text{};
-    std::snprintf(text.data(), text.size(), "median %.1f ms, p99 %.1f ms, longest %.1f ms",
-                  quantile(values, 0.50), quantile(values, 0.99), quantile(values, 1.0));
-    return text.data();
+// With commas: people read it.
+std::string grouped(std::uint64_t number) {
+    std::string digits = std::to_string(number);
+    for (std::size_t at = digits.size(); at > 3;) {
+        at -= 3;
+        digits.insert(at, ",");
+    }
+    return digits;
 }
 
 std::string count(std::uint64_t number, std::string_view thing) {
-    return std::to_string(number) + ' ' + std::string(thing) + (number == 1 ? "" : "s");
+    return grouped(number) + ' ' + std::string(thing) + (number == 1 ? "" : "s");
+}
+
+std::string milliseconds_text(double milliseconds) {
+    std::array<char, 32> text{};
+    if (milliseconds < 1000) {
+        std::snprintf(text.data(), text.size(), "%.0f ms", milliseconds);
+    } else {
+        std::snprintf(text.data(), text.size(), "%.1f s", milliseconds / 1000);
+    }
+    return text.data();
+}
+
+std::string answered_line(const DemoResult& result) {
+    const wire::GatewayFigures& gateway = result.gateway;
+    std::string out = "Answered " + grouped(gateway.requests_completed);
+    const std::array others{
+        std::pair{gateway.requests_failed, " failed"},
+        std::pair{gateway.requests_failed_no_capacity, " found no car"},
+        std::pair{gateway.requests_cancelled, " were given up by those who asked"},
+        std::pair{gateway.requests_rejected, " were refused"}};
+    std::uint64_t all = gateway.requests_started + gateway.requests_rejected;
+    std::string why;
+    for (const auto& [number, what] : others) {
+        if (number > 0)
+            why += (why.empty() ? ": " : ", ") + grouped(number) + what;
+    }
+    all = std::max(all, gateway.requests_completed);
+    if (all > gateway.requests_completed)
+        out += " of " + count(all, "question") + why + ".";
+    else
+        out += gateway.requests_completed == 1 ? " question." : " questions.";
+    if (result.answers_checked > 0) {
+        out += ' ' + grouped(result.answers_correct) + " of " + grouped(result.answers_checked) +
+               " checked answers were right.";
+    }
+    return out + '\n';
+}
+
+std::string moved_line(const wire::GatewayFigures& gateway) {
+    if (gateway.migrations == 0)
+        return "No answer lost its car.\n";
+    std::string out = count(gateway.migrations, "time") +
+                      " an answer lost its car in the middle and went on in another one";
+    const std::vector<double>& gaps = gateway.migration_gaps_ms;
+    if (!gaps.empty()) {
+        out += ", after a pause of " + milliseconds_text(quantile(gaps, 0.5)) + " (median), " +
+               milliseconds_text(quantile(gaps, 1.0)) + " at most";
+    }
+    return out + ".\n";
+}
+
+std::string recalls_line(const std::vector<double>& recalls_ms) {
+    if (recalls_ms.empty())
+        return "No car was needed while its engine ran.\n";
+    return count(recalls_ms.size(), "time") +
+           " a car was needed or in doubt: its engine was gone after " +
+           milliseconds_text(quantile(recalls_ms, 0.5)) + " (median), " +
+           milliseconds_text(quantile(recalls_ms, 1.0)) + " at most.\n";
+}
+
+// Long lines are broken between words, so that they can be read on any terminal.
+std::string folded(std::string_view text) {
+    constexpr std::size_t columns = 79;
+    std::string out;
+    std::size_t used = 0;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find_first_of(" \n"), text.size());
+        if (used > 2 && used + 1 + end > columns) {
+            out += "\n  ";
+            used = 2;
+        } else if (used > 0) {
+            out += ' ';
+            ++used;
+        }
+        out += text.substr(0, end);
+        used += end;
+        if (end < text.size() && text[end] == '\n') {
+            out += '\n';
+            used = 0;
+        }
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return out;
 }
 
 void add_doubts(const ComparisonResult& comparison, std::string& out) {
     const std::array doubts{
+        std::pair{comparison.tokens.lost, "tokens lost"},
+        std::pair{comparison.tokens.duplicated, "tokens said twice"},
         std::pair{comparison.foreign_bytes, "bytes of text that no engine said"},
         std::pair{comparison.wrong_resumes, "answers went on from other tokens than had been said"},
         std::pair{comparison.cut_short, "answers given out as whole that no engine had ended"},
@@ -54,7 +142,23 @@ void add_doubts(const ComparisonResult& comparison, std::string& out) {
         std::pair{comparison.unreadable, "answers that could not be judged"}};
     for (const auto& [number, what] : doubts) {
         if (number > 0)
-            out += "  WRONG     " + std::to_string(number) + ' ' + what + '\n';
+            out += "WRONG     " + std::to_string(number) + ' ' + what + '\n';
+    }
+}
+
+// Nothing that a model said can steer a terminal.
+std::string as_json_text(const std::string& text) {
+    return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// Each question once.
+void add_wrong_answers(const std::vector<WrongAnswer>& answers, std::string& out) {
+    std::set<std::string_view> shown;
+    for (const WrongAnswer& answer : answers) {
+        if (shown.size() >= wrong_answers_shown_max || !shown.insert(answer.question).second)
+            continue;
+        out += "Not right: " + as_json_text(answer.question) + " was answered " +
+               as_json_text(answer.answered) + ", not " + as_json_text(answer.right) + '\n';
     }
 }
 
@@ -84,6 +188,7 @@ std::string summary_json(const DemoResult& result) {
                         {"rejected", gateway.requests_rejected}};
     json["tokens"] = {
         {"delivered", tokens.delivered}, {"lost", tokens.lost}, {"duplicated", tokens.duplicated}};
+    json["answers"] = {{"checked", result.answers_checked}, {"correct", result.answers_correct}};
     json["migrations"] = gateway.migrations;
     json["migration_gap_ms"] = quantiles(gateway.migration_gaps_ms);
     json["recalls"] = result.recalls_ms.size();
@@ -95,28 +200,19 @@ std::string summary_json(const DemoResult& result) {
 }
 
 std::string summary_text(const DemoResult& result) {
-    const wire::GatewayFigures& gateway = result.gateway;
-    const ComparisonResult& comparison = result.comparison;
-    std::array<char, 32> rate{};
-    std::snprintf(rate.data(), rate.size(), "%.1f", tokens_per_second(result));
-    std::string out = count(result.vehicles, "car") + ", " +
-                      count(gateway.requests_started, "answer") +
-                      " begun: " + std::to_string(gateway.requests_completed) + " completed, " +
-                      std::to_string(gateway.requests_failed) + " failed, " +
-                      std::to_string(gateway.requests_failed_no_capacity) + " without a car, " +
-                      std::to_string(gateway.requests_cancelled) + " given up by the client; " +
-                      std::to_string(gateway.requests_rejected) + " refused\n";
-    out += "  tokens    " + std::to_string(comparison.tokens.delivered) + " delivered (" +
-           rate.data() + " tokens/s), " + std::to_string(comparison.tokens.lost) + " lost, " +
-           std::to_string(comparison.tokens.duplicated) +
-           " duplicated, as the engines' sockets and the clients tell\n";
-    out += "  moved     " + count(gateway.migrations, "answer") +
-           " to another car; pause: " + milliseconds_line(gateway.migration_gaps_ms) + '\n';
-    out += "  recalls   " + std::to_string(result.recalls_ms.size()) +
-           "; signal to engine gone: " + milliseconds_line(result.recalls_ms) + '\n';
-    out += "  receipts  " + std::to_string(result.receipts_signed) + " signed, " +
-           std::to_string(result.receipts_acknowledged) + " acknowledged\n";
-    add_doubts(comparison, out);
+    const TokenTally& tokens = result.comparison.tokens;
+    std::string out = answered_line(result);
+    out += moved_line(result.gateway);
+    out += "Tokens lost " + grouped(tokens.lost) + ", duplicated " + grouped(tokens.duplicated) +
+           ", of " + grouped(tokens.delivered) + " (" +
+           grouped(static_cast<std::uint64_t>(std::llround(tokens_per_second(result)))) +
+           " a second): what left the engines compared with what reached the clients.\n";
+    out += recalls_line(result.recalls_ms);
+    out += count(result.receipts_signed, "receipt") + " signed, " +
+           grouped(result.receipts_acknowledged) + " acknowledged.\n";
+    add_wrong_answers(result.wrong_answers, out);
+    out = folded(out);
+    add_doubts(result.comparison, out);
     return out;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/time.hpp"
 #include "cli/answer_comparison.hpp"
+#include "cli/traffic_questions.hpp"
 #include "wire/fleet.hpp"
 
 namespace idlewatt::cli {
@@ -18,6 +19,9 @@ struct DemoResult {
     base::Duration traffic_time;  // from the first question to the last answer
     wire::GatewayFigures gateway;
     ComparisonResult comparison;
+    std::uint64_t answers_checked = 0;  // whole answers to questions with one right answer
+    std::uint64_t answers_correct = 0;
+    std::vector<WrongAnswer> wrong_answers;
     std::vector<double> recalls_ms;  // from the signal to the end of the engine, each
     std::uint64_t receipts_signed = 0;
     std::uint64_t receipts_acknowledged = 0;
@@ -28,7 +32,9 @@ struct DemoResult {
 [[nodiscard]] double quantile(std::vector<double> values, double share);
 
 [[nodiscard]] std::string summary_json(const DemoResult& result);
-// Without the findings about single answers.
+inline constexpr std::size_t wrong_answers_shown_max = 3;
+// In words, one sentence a line; loud where something is wrong. Without the findings about single
+// answers.
 [[nodiscard]] std::string summary_text(const DemoResult& result);
 
 }  // namespace idlewatt::cli

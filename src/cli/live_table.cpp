@@ -90,30 +90,86 @@ std::string clock_text(base::Duration clock) {
                      static_cast<long long>(seconds % 60));
 }
 
-std::string row_text(const wire::VehicleRow& row, std::size_t name_columns, std::size_t columns,
-                     bool colour) {
+// What the cars' lines look like in this width.
+struct TableLayout {
+    std::size_t name_columns = 7;
+    bool roomy = false;  // reasons by name and by sentence, and power
+    std::size_t columns = 80;
+};
+
+constexpr std::size_t roomy_columns = 110;
+
+TableLayout table_layout_of(const TableState& state, std::size_t columns) {
+    TableLayout layout{7, columns >= roomy_columns, columns};
+    for (const wire::VehicleRow& row : state.vehicles)
+        layout.name_columns =
+            std::max(layout.name_columns, width_of(row.announcement.vehicle.value));
+    layout.name_columns = std::min(layout.name_columns, name_columns_max);
+    return layout;
+}
+
+std::string titles_text(const TableLayout& layout) {
+    std::string line = ' ' + padded("vehicle", layout.name_columns) + "  ";
+    if (layout.roomy)
+        line += ' ' + padded("state", reason_columns);
+    line += " charge";
+    if (layout.roomy)
+        line += "  power";
+    return cut(line + "  busy tokens/s", layout.columns) + '\n';
+}
+
+std::string row_text(const wire::VehicleRow& row, const TableLayout& layout, bool colour) {
     const core::Announcement& said = row.announcement;
+    const core::ReasonInfo& reason = core::info(row.reason);
     const Look look = look_of(row);
-    const std::string charge =
-        said.state_of_charge_percent ? formatted("%3.0f%%", *said.state_of_charge_percent) : "  ?%";
-    const std::string name = padded(said.vehicle.value, name_columns);
-    const std::string reason =
-        std::string(look.symbol) + ' ' + padded(core::name(row.reason), reason_columns);
-    const std::string numbers = ' ' + charge + formatted(" %5.0fW", said.allowed_w) +
-                                formatted(" %3u/%-3u", row.active_requests, said.slots_total) +
-                                formatted(" %6.1f", said.tokens_per_second);
-    std::string line = ' ' + name + ' ' + reason + numbers;
-    const std::size_t used = width_of(line);
-    if (used + 2 < columns)
-        line += "  " + cut(core::info(row.reason).sentence, columns - used - 2);
-    line = cut(line, columns);
+    std::string state(look.symbol);
+    if (layout.roomy)
+        state += ' ' + padded(reason.name, reason_columns);
+    std::string line = ' ' + padded(said.vehicle.value, layout.name_columns) + ' ' + state;
+    line += said.state_of_charge_percent ? formatted("   %3.0f%%", *said.state_of_charge_percent)
+                                         : "     ?%";
+    if (layout.roomy)
+        line += formatted(" %5.0fW", said.allowed_w);
+    line += formatted(" %2u/%-2u", row.active_requests, said.slots_total) +
+            formatted(" %8.0f", said.tokens_per_second);
+    const std::size_t used = width_of(line) + 2;
+    const std::size_t room = used < layout.columns ? layout.columns - used : 0;
+    if (width_of(reason.sentence) <= room) {
+        line += "  " + std::string(reason.sentence);
+    } else if (!layout.roomy) {
+        line += "  " + std::string(reason.name);
+    }
+    line = cut(line, layout.columns);
     const std::size_t at = line.find(look.symbol);
-    if (colour && at != std::string::npos && line.size() >= at + reason.size()) {
-        line.insert(at + reason.size(), plain);
+    if (colour && at != std::string::npos && line.size() >= at + state.size()) {
+        line.insert(at + state.size(), plain);
         line.insert(at, look.colour);
     }
     return line + '\n';
 }
+
+// Lines of whole words, always as many, so that what is below stands still.
+std::string wrapped_lines(std::string_view text, std::size_t columns, std::size_t lines) {
+    std::string out;
+    for (std::size_t i = 0; i < lines; ++i) {
+        std::string line = cut(text, columns);
+        std::size_t taken = line.size();
+        if (taken < text.size() && i + 1 < lines) {
+            if (const std::size_t blank = line.rfind(' '); blank != line.npos && blank > 0)
+                line.resize(taken = blank);
+        }
+        text.remove_prefix(taken);
+        text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+        out += line + '\n';
+    }
+    return out;
+}
+
+unsigned long long printable(std::uint64_t value) {
+    return value;
+}
+
+constexpr std::size_t header_rows_max = 5;  // of header_text
 
 std::string header_text(const TableState& state, std::size_t columns, bool colour) {
     const auto ready = std::ranges::count_if(
@@ -123,23 +179,24 @@ std::string header_text(const TableState& state, std::size_t columns, bool colou
         first += "  " + clock_text(*state.clock);
     if (!state.title.empty())
         first += "  " + state.title;
-    if (!state.caption.empty())
-        first += ": " + state.caption;
-    const wire::GatewayFigures& figures = state.figures;
-    const std::string second =
-        formatted("%lld of %zu cars ready  %.1f tokens/s  ", static_cast<long long>(ready),
-                  state.vehicles.size(), state.tokens_per_second) +
-        formatted("%llu running  %llu waiting  %llu done  ",
-                  static_cast<unsigned long long>(figures.requests_running),
-                  static_cast<unsigned long long>(figures.requests_waiting),
-                  static_cast<unsigned long long>(figures.requests_completed)) +
-        formatted("%llu moved  %llu failed", static_cast<unsigned long long>(figures.migrations),
-                  static_cast<unsigned long long>(figures.requests_failed +
-                                                  figures.requests_failed_no_capacity));
-    std::string out = cut(first, columns);
+    std::string out = cut(first, columns) + '\n';
+    out += wrapped_lines(state.caption, columns, columns < roomy_columns ? 2 : 1);
     if (colour)
         out = std::string(bold) + out + std::string(plain);
-    return out + '\n' + cut(second, columns) + '\n';
+    const wire::GatewayFigures& figures = state.figures;
+    const std::string now =
+        formatted("%lld of %zu cars ready  %.0f tokens/s  %llu answers run, %llu wait",
+                  static_cast<long long>(ready), state.vehicles.size(), state.tokens_per_second,
+                  printable(figures.requests_running), printable(figures.requests_waiting));
+    // The gateway's figures come a moment after the answers.
+    std::string so_far = formatted(
+        "%llu answered", printable(std::max(figures.requests_completed, state.answers_checked)));
+    if (state.answers_checked > 0)
+        so_far += formatted("  %llu of %llu right", printable(state.answers_correct),
+                            printable(state.answers_checked));
+    so_far += formatted("  %llu moved to another car  %llu failed", printable(figures.migrations),
+                        printable(figures.requests_failed + figures.requests_failed_no_capacity));
+    return out + cut(now, columns) + '\n' + cut(so_far, columns) + '\n';
 }
 
 bool has_text(const char* name) {
@@ -176,7 +233,7 @@ std::string take_away(std::size_t rows) {
 }  // namespace
 
 Picture render(const TableState& state, TableSize size, bool colour) {
-    constexpr std::size_t rows_around = 4;  // two of the header, the titles, the terminal's last
+    constexpr std::size_t rows_around = header_rows_max + 2;  // the titles, the terminal's last
     size.columns = std::max<std::size_t>(size.columns, 1);
     std::vector<std::pair<std::string, std::size_t>> footer;  // with the rows that it takes
     std::size_t footer_rows = 0;
@@ -187,20 +244,14 @@ Picture render(const TableState& state, TableSize size, bool colour) {
         footer_rows += footer.back().second;
     }
     Picture picture{header_text(state, size.columns, colour), 0};
-    std::size_t name_columns = 7;
-    for (const wire::VehicleRow& row : state.vehicles)
-        name_columns = std::max(name_columns, width_of(row.announcement.vehicle.value));
-    name_columns = std::min(name_columns, name_columns_max);
-    picture.text += cut(' ' + padded("vehicle", name_columns) + ' ' +
-                            padded("  state", reason_columns + 2) + " charge power busy  tokens/s",
-                        size.columns) +
-                    '\n';
+    const TableLayout layout = table_layout_of(state, size.columns);
+    picture.text += titles_text(layout);
     const std::size_t taken = rows_around + footer_rows;
     const std::size_t room = size.lines > taken ? size.lines - taken : 0;
     const bool all = state.vehicles.size() <= room;
     const std::size_t shown = all ? state.vehicles.size() : std::max<std::size_t>(room, 1) - 1;
     for (std::size_t i = 0; i < shown; ++i)
-        picture.text += row_text(state.vehicles[i], name_columns, size.columns, colour);
+        picture.text += row_text(state.vehicles[i], layout, colour);
     if (!all && room > 0) {
         picture.text +=
             cut(formatted(" … and %zu more", state.vehicles.size() - shown), size.columns) + '\n';

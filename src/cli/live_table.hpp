@@ -17,12 +17,14 @@ namespace idlewatt::cli {
 
 struct TableState {
     std::string title;    // of the story
-    std::string caption;  // what happens now
+    std::string caption;  // what happens now, on lines of its own
     // Since the beginning of the story, in played time.
     std::optional<base::Duration> clock;
     std::vector<wire::VehicleRow> vehicles;  // in the order of display
     wire::GatewayFigures figures;
     double tokens_per_second = 0.0;
+    std::uint64_t answers_checked = 0;  // 0: none has one right answer
+    std::uint64_t answers_correct = 0;
     // Address, key, how to stop. Wrapped by the terminal and never cut: people copy them.
     std::vector<std::string> footer;
 };
@@ -37,7 +39,7 @@ struct Picture {
     std::size_t rows = 0;  // of the terminal, with wrapped lines; fewer than it has
 };
 
-// Cars that do not fit are counted.
+// Cars that do not fit are counted. A car's sentence is shown whole, or its reason's name instead.
 [[nodiscard]] Picture render(const TableState& state, TableSize size, bool colour);
 
 inline constexpr base::Duration table_period_min = base::milliseconds(200);

@@ -64,12 +64,14 @@ void expect_fit(const TableState& state, TableSize size, bool colour) {
 
 TEST(LiveTable, ShowsEveryCarWithWordAndSymbol) {
     const auto lines = lines_of(render(state_of(3), {120, 24}, false).text);
-    ASSERT_EQ(lines.size(), 8U);
-    EXPECT_NE(lines[0].find("03:01:01  a day: Somebody gets in."), std::string::npos) << lines[0];
-    EXPECT_NE(lines[1].find("1 of 3 cars ready"), std::string::npos);
-    EXPECT_NE(lines[3].find("● ok"), std::string::npos) << lines[3];
-    EXPECT_NE(lines[4].find("■ paused_by_owner"), std::string::npos) << lines[4];
-    EXPECT_NE(lines[4].find("The owner has paused"), std::string::npos);
+    ASSERT_EQ(lines.size(), 10U);
+    EXPECT_EQ(lines[0], "idlewatt  03:01:01  a day");
+    EXPECT_EQ(lines[1], "Somebody gets in.");
+    EXPECT_NE(lines[2].find("1 of 3 cars ready"), std::string::npos);
+    EXPECT_EQ(lines[3], "17 answered  0 moved to another car  0 failed");
+    EXPECT_NE(lines[5].find("● ok"), std::string::npos) << lines[5];
+    EXPECT_NE(lines[6].find("■ paused_by_owner"), std::string::npos) << lines[6];
+    EXPECT_NE(lines[6].find("The owner has paused"), std::string::npos);
     EXPECT_EQ(lines.back(), "Ctrl-C ends it");
 }
 
@@ -89,7 +91,47 @@ TEST(LiveTable, CutsNothingThatPeopleCopy) {
     state.footer = {std::string(200, 'x')};
     const Picture picture = render(state, {80, 24}, false);
     EXPECT_NE(picture.text.find(std::string(200, 'x') + '\n'), std::string::npos);
-    EXPECT_EQ(picture.rows, 12U);
+    EXPECT_EQ(picture.rows, 15U);
+}
+
+// A usual terminal: no sentence is cut off, and captions break between words.
+TEST(LiveTable, CutsNoSentenceAtEightyColumns) {
+    TableState state = state_of(0);
+    state.caption =
+        "07:00 The owners leave for work. Their cars stop at once; what they were saying goes on "
+        "in others.";
+    state.answers_checked = 99'999;
+    state.answers_correct = 99'998;
+    state.figures.requests_completed = 99'999;
+    state.figures.requests_running = state.figures.requests_waiting = 99;
+    state.figures.migrations = 999;
+    state.tokens_per_second = 99'999;
+    for (const core::ReasonInfo& reason : core::reason_table()) {
+        wire::VehicleRow row;
+        row.announcement.vehicle = core::VehicleId("car-64");
+        row.announcement.state_of_charge_percent = 100.0;
+        row.announcement.slots_total = 64;
+        row.announcement.tokens_per_second = 99'999;
+        row.reason = reason.reason;
+        state.vehicles.push_back(std::move(row));
+    }
+    for (const std::size_t columns : {80U, 100U, 120U}) {
+        const Picture picture = render(state, {columns, 200}, false);
+        const auto lines = lines_of(picture.text);
+        EXPECT_NE(picture.text.find(" 999 moved to another car  0 failed\n"), std::string::npos);
+        EXPECT_NE(picture.text.find(" 99 wait\n"), std::string::npos) << picture.text;
+        std::string caption = lines[1];
+        if (columns < 110 && !lines[2].empty())
+            caption += ' ' + lines[2];
+        EXPECT_EQ(caption, state.caption);
+        for (const core::ReasonInfo& reason : core::reason_table()) {
+            EXPECT_TRUE(std::ranges::any_of(lines, [&](const std::string& line) {
+                return line.ends_with(' ' + std::string(reason.sentence)) ||
+                       (columns < 110 && line.ends_with(' ' + std::string(reason.name))) ||
+                       (columns >= 110 && line.find(' ' + std::string(reason.name)) != line.npos);
+            })) << reason.name;
+        }
+    }
 }
 
 TEST(LiveTable, CountsCarsThatDoNotFit) {

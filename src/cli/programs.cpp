@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 constexpr int timed_out_code = 124;
 constexpr int not_found_code = 127;
 constexpr const char* installed_script = "../lib/idlewatt/engine-bundle";
+constexpr const char* valet_beside_program = "../share/idlewatt/models/valet.gguf";
 
 std::string environment(const char* name) {
     const char* value = std::getenv(name);
@@ -87,6 +88,14 @@ std::string engine_bundle_script() {
     if (fs::exists(source, error))
         return fs::weakly_canonical(source, error);
     return "tools/engine-bundle";
+}
+
+std::optional<std::string> valet_model_file() {
+    const fs::path file = fs::path(program_folder()) / valet_beside_program;
+    std::error_code error;
+    if (!fs::exists(file, error))
+        return std::nullopt;
+    return fs::weakly_canonical(file, error);
 }
 
 std::string cache_folder() {

@@ -30,6 +30,8 @@ inline constexpr std::size_t program_output_bytes_max = 64 * 1024;
 // The script that fetches llama-server and nats-server: beside an installed program, or in the
 // source tree.
 [[nodiscard]] std::string engine_bundle_script();
+// The model of the demonstration, as it is installed beside the program or in its build tree.
+[[nodiscard]] std::optional<std::string> valet_model_file();
 // $XDG_CACHE_HOME/idlewatt or ~/.cache/idlewatt.
 [[nodiscard]] std::string cache_folder();
 // The setting up.state_dir, or $XDG_STATE_HOME/idlewatt/up or ~/.local/state/idlewatt/up.

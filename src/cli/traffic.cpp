@@ -90,7 +90,7 @@ void Traffic::Implementation::ask(std::size_t number) {
     if (stopping || (number >= options.clients && !rushing()))
         return;
     Client& client = clients[number];
-    Question question = make_question(options.questions, client.prng);
+    TrafficQuestion question = make_traffic_question(options.questions, client.prng);
     client.reader = {};
     client.retry_after = {};
     client.record = {};

@@ -23,7 +23,7 @@ namespace idlewatt::cli {
 
 struct TrafficOptions {
     Connection connection;
-    QuestionOptions questions;
+    TrafficQuestionOptions questions;
     std::uint32_t clients = 4;
     std::uint32_t rush_clients = 0;  // who ask only in a rush
     std::uint64_t seed = 1;

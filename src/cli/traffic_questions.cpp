@@ -30,8 +30,8 @@ std::string note_prompt(base::Prng& prng) {
     return prompt + ". (" + std::to_string(prng.below(100'000)) + ")";
 }
 
-void ask_for_note(const QuestionOptions& options, base::Prng& prng, Question& question,
-                  nlohmann::ordered_json& body) {
+void ask_for_note(const TrafficQuestionOptions& options, base::Prng& prng,
+                  TrafficQuestion& question, nlohmann::ordered_json& body) {
     question.prompt = note_prompt(prng);
     const std::uint32_t span = options.max_tokens_max - options.max_tokens_min + 1;
     body["messages"] = {{{"role", "user"}, {"content", question.prompt}}};
@@ -43,7 +43,7 @@ void ask_for_note(const QuestionOptions& options, base::Prng& prng, Question& qu
     }
 }
 
-void ask_lesson(base::Prng& prng, Question& question, nlohmann::ordered_json& body) {
+void ask_lesson(base::Prng& prng, TrafficQuestion& question, nlohmann::ordered_json& body) {
     const auto kinds = lessons::kinds();
     question.lesson = lessons::make_lesson(kinds[prng.below(kinds.size())], true, prng);
     const std::vector<std::string>& turns = question.lesson->turns;
@@ -58,10 +58,10 @@ void ask_lesson(base::Prng& prng, Question& question, nlohmann::ordered_json& bo
 
 }  // namespace
 
-Question make_question(const QuestionOptions& options, base::Prng& prng) {
-    Question question;
+TrafficQuestion make_traffic_question(const TrafficQuestionOptions& options, base::Prng& prng) {
+    TrafficQuestion question;
     nlohmann::ordered_json body;
-    if (options.subject == Subject::lessons) {
+    if (options.subject == TrafficSubject::lessons) {
         ask_lesson(prng, question, body);
     } else {
         ask_for_note(options, prng, question, body);

@@ -12,13 +12,13 @@
 
 namespace idlewatt::cli {
 
-enum class Subject {
+enum class TrafficSubject {
     notes,    // long answers to anything; any model can, none is right or wrong
     lessons,  // what Valet was taught, with contents that it was never taught
 };
 
-struct QuestionOptions {
-    Subject subject = Subject::notes;
+struct TrafficQuestionOptions {
+    TrafficSubject subject = TrafficSubject::notes;
     double streamed_share = 0.85;  // of the questions; the others wait for the whole answer
     // Notes only. Sampled: with temperature 0.7 and a seed; the others with 0.
     double sampled_share = 0.5;
@@ -29,7 +29,7 @@ struct QuestionOptions {
 // More than any lesson's answer needs.
 inline constexpr std::uint32_t lesson_answer_tokens_max = 64;
 
-struct Question {
+struct TrafficQuestion {
     std::string prompt;  // the last turn
     std::string body;    // of a request for a chat completion
     bool streamed = false;
@@ -43,6 +43,7 @@ struct WrongAnswer {
     std::string right;
 };
 
-[[nodiscard]] Question make_question(const QuestionOptions& options, base::Prng& prng);
+[[nodiscard]] TrafficQuestion make_traffic_question(const TrafficQuestionOptions& options,
+                                                    base::Prng& prng);
 
 }  // namespace idlewatt::cli

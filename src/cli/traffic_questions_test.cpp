@@ -13,15 +13,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 TEST(Questions, LessonsAreOfAllKindsAndWereNeverTaught) {
-    QuestionOptions options;
-    options.subject = Subject::lessons;
+    TrafficQuestionOptions options;
+    options.subject = TrafficSubject::lessons;
     base::Prng prng(3);
     std::set<lessons::Kind> kinds;
     std::set<std::size_t> turns;
     std::size_t streamed = 0;
     constexpr std::size_t questions = 500;
     for (std::size_t i = 0; i < questions; ++i) {
-        const Question question = make_question(options, prng);
+        const TrafficQuestion question = make_traffic_question(options, prng);
         ASSERT_TRUE(question.lesson);
         EXPECT_TRUE(question.lesson->held_out);
         kinds.insert(question.lesson->kind);
@@ -47,7 +47,7 @@ TEST(Questions, LessonsAreOfAllKindsAndWereNeverTaught) {
 TEST(Questions, NotesHaveNoRightAnswer) {
     base::Prng prng(3);
     for (int i = 0; i < 100; ++i) {
-        const Question question = make_question({}, prng);
+        const TrafficQuestion question = make_traffic_question({}, prng);
         EXPECT_FALSE(question.lesson);
         const Json body = Json::parse(question.body);
         EXPECT_GE(body["max_tokens"].get<int>(), 24);

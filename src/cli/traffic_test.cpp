@@ -91,10 +91,10 @@ public:
     explicit Pupil(std::uint64_t seed) {
         base::Prng clients(seed);
         base::Prng prng(clients.next());  // of the first and only client
-        QuestionOptions options;
-        options.subject = Subject::lessons;
+        TrafficQuestionOptions options;
+        options.subject = TrafficSubject::lessons;
         for (int i = 0; i < 200; ++i) {
-            lessons_.push_back(*make_question(options, prng).lesson);
+            lessons_.push_back(*make_traffic_question(options, prng).lesson);
             prng.unit();  // the client's thinking
         }
     }
@@ -135,7 +135,7 @@ TEST(Traffic, ChecksAnswersToLessons) {
     base::AsioLoop loop;
     TrafficOptions options = options_for(gateway);
     options.clients = 1;
-    options.questions.subject = Subject::lessons;
+    options.questions.subject = TrafficSubject::lessons;
     Traffic traffic(loop, options);
     traffic.start();
     run_until(loop, [&] { return traffic.counts().completed >= 60; });
