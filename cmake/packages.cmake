@@ -27,6 +27,8 @@ install(FILES ${documents}/completions/_idlewatt DESTINATION share/zsh/vendor-co
 install(FILES ${documents}/completions/idlewatt.fish DESTINATION share/fish/vendor_completions.d
     COMPONENT idlewatt)
 install(FILES ${documents}/idlewatt.toml DESTINATION /etc/idlewatt COMPONENT idlewatt)
+# The model of the demonstration and of a first `idlewatt up`.
+install(FILES models/valet/valet.gguf DESTINATION share/idlewatt/models COMPONENT idlewatt)
 install(FILES deploy/systemd/idlewatt-coordinator.service deploy/systemd/idlewatt-gateway.service
     DESTINATION lib/systemd/system COMPONENT idlewatt)
 install(FILES LICENSE DESTINATION share/doc/idlewatt RENAME copyright COMPONENT idlewatt)

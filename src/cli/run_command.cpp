@@ -89,9 +89,9 @@ void add_run_command(CLI::App& app, Context& context) {
     const auto given = std::make_shared<Given>();
     CLI::App* run = app.add_subcommand("run",
                                        "Ask a model; without a prompt, talk to it\n\nExamples:\n"
-                                       "  idlewatt run idlewatt-random 'Tell me about the sea'\n"
-                                       "  idlewatt run idlewatt-random --verbose < question.txt\n"
-                                       "  idlewatt run idlewatt-random");
+                                       "  idlewatt run valet 'How much is 17 + 25?'\n"
+                                       "  idlewatt run valet --verbose < question.txt\n"
+                                       "  idlewatt run valet");
     run->add_option("MODEL", given->chat.model, "Name of the model, as `model ls` shows it")
         ->required();
     run->add_option("PROMPT", given->prompt, "The question; otherwise it is read from stdin");

@@ -153,7 +153,8 @@ base::Result<void> Up::start_gateway() {
                            [this] { return stop_asked_; });
 }
 
-// What was named, else what the cell has, else one with random weights.
+// What was named, else what the cell has, else Valet or, if that is wished or there is no Valet,
+// one with random weights.
 base::Result<void> Up::provide_model() {
     std::string path = options_.model_path;
     if (path.empty()) {
@@ -170,6 +171,10 @@ base::Result<void> Up::provide_model() {
             model_name_ = models->front().model.name;
             return {};
         }
+        if (!options_.random_model)
+            path = valet_model_file().value_or("");
+    }
+    if (path.empty()) {
         auto made = make_folder(options_.state_dir + "/models");
         if (!made)
             return made;
@@ -347,8 +352,9 @@ void Up::introduce() const {
               << " IDLEWATT_API_KEY_FILE=" << api_key_file_ << "\n  curl -N " << gateway_at_.url
               << "/v1/chat/completions -H \"Authorization: Bearer $(cat " << api_key_file_
               << ")\" -d '{\"model\":\"" << model_name_
-              << "\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'\n"
-              << "  idlewatt run " << model_name_ << " 'Tell me about the sea'\n\n";
+              << "\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"How much is 17 "
+                 "+ 25?\"}]}'\n"
+              << "  idlewatt run " << model_name_ << " 'How much is 17 + 25?'\n\n";
     if (made_random_model_ || model_name_ == random_model_name()) {
         std::cerr << "The model has random weights: it speaks nonsense. A real one: idlewatt model "
                      "add FILE.gguf\n";

@@ -51,8 +51,9 @@ struct UpOptions {
     // What was not said is as in the last run in this folder.
     bool vehicles_given = false;
     bool context_given = false;
-    std::string model_path;   // added to the cell; empty: what the cell has, or a random one
-    std::string script_path;  // signals of the cars; empty: parked, plugged in and willing
+    std::string model_path;     // added to the cell; empty: what the cell has, or Valet
+    bool random_model = false;  // instead of Valet: one with random weights
+    std::string script_path;    // signals of the cars; empty: parked, plugged in and willing
     bool json = false;
     bool verbose = false;
 };

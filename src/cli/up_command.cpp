@@ -22,9 +22,14 @@ void add_up_command(CLI::App& app, Context& context) {
         "  idlewatt up --vehicles 4 --model model.gguf\n  idlewatt up --state DIR --port 9000\n\n"
         "Cars, ports and context that are not said are those of the last run in the folder.");
     const auto flags = add_setting_flags(*up, config::Role::up);
-    up->add_option("--model", options->model_path, "GGUF file to add to the cell")
-        ->check(CLI::ExistingFile)
-        ->type_name("FILE");
+    CLI::Option* model =
+        up->add_option("--model", options->model_path,
+                       "GGUF file to add to the cell; otherwise what it has, or Valet")
+            ->check(CLI::ExistingFile)
+            ->type_name("FILE");
+    up->add_flag("--random-model", options->random_model,
+                 "In a cell that has none: a model with random weights, not Valet")
+        ->excludes(model);
     up->add_option("--script", options->script_path,
                    "Signals of the cars, in TOML; otherwise they are parked and willing")
         ->check(CLI::ExistingFile)

@@ -38,7 +38,7 @@ function freePort() {
 }
 
 export class Fleet {
-  // vehicles: how many cars; model: a GGUF file, or nothing for the demo's own.
+  // vehicles: how many cars; model: a GGUF file, or nothing for one with random weights, which says much.
   static async start({ vehicles = 3, model } = {}) {
     const fleet = new Fleet();
     fleet.state = await mkdtemp(join(tmpdir(), "idlewatt-api-"));
@@ -48,7 +48,7 @@ export class Fleet {
     const options = ["demo", "--keep", "--traffic", "off", "--vehicles", String(vehicles)];
     options.push("--scenario", join(source_dir, "examples/always_parked.toml"));
     options.push("--port", String(port), "--api-key", fleet.key, "--state", fleet.state);
-    if (model) options.push("--model", model);
+    options.push(...(model ? ["--model", model] : ["--random-model"]));
     fleet.log = "";
     fleet.process = spawn(program, options, { stdio: ["ignore", "ignore", "pipe"] });
     fleet.process.stderr.on("data", (bytes) => (fleet.log = (fleet.log + bytes).slice(-20_000)));

@@ -12,7 +12,8 @@ const program = process.env.IDLEWATT_PROGRAM ?? root + 'build/release/bin/idlewa
 const start_limit_ms = 90_000;
 
 test('the demo shows its cars, and an answer that goes on elsewhere', async (context) => {
-    const demo = spawn(program, ['demo', '--keep', '--traffic', 'off', '--vehicles', '4', '--port', '0', '--scenario', root + 'examples/always_parked.toml'],
+    // Random weights say much: an answer that can be watched while it moves.
+    const demo = spawn(program, ['demo', '--random-model', '--keep', '--traffic', 'off', '--vehicles', '4', '--port', '0', '--scenario', root + 'examples/always_parked.toml'],
         { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     demo.stderr.on('data', (bytes) => (said = (said + bytes).slice(-20_000)));
