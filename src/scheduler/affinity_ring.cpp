@@ -20,8 +20,14 @@ constexpr std::size_t compared = 4;
 constexpr std::size_t tail_slots = 8;
 static_assert(compared < tail_slots);
 
+// Of a slot's head the lowest bit says that it is a gap; the others are the point's.
+constexpr std::uint32_t gap_bit = 1;
+constexpr std::uint32_t no_head = UINT32_MAX;
+// By so much two heads may differ and yet say nothing of the order.
+constexpr std::uint32_t head_step = 2;
+
 std::uint32_t head_of(std::uint64_t point) {
-    return static_cast<std::uint32_t>(point >> 32);
+    return static_cast<std::uint32_t>(point >> 32) & ~gap_bit;
 }
 
 // Whoever shares a point costs nothing but a warm cache.
@@ -36,10 +42,14 @@ bool is_crowded(std::size_t points, int bits) {
 
 }  // namespace
 
+bool AffinityRing::is_gap(std::size_t slot) const {
+    return (slots_[slot].head & gap_bit) != 0;
+}
+
 // Between where it belongs and where it stands there is no gap.
 std::size_t AffinityRing::find(std::uint64_t point, std::uint32_t car) const {
     std::size_t slot = home(point);
-    while (points_[slot] != point || cars_[slot] != car) {
+    while (points_[slot] != point || slots_[slot].car != car) {
         IDLEWATT_ASSERT(points_[slot] != no_point);
         ++slot;
     }
@@ -48,14 +58,17 @@ std::size_t AffinityRing::find(std::uint64_t point, std::uint32_t car) const {
 
 void AffinityRing::set(std::size_t slot, std::uint64_t point, std::uint32_t car) {
     points_[slot] = point;
-    heads_[slot] = head_of(point);
-    cars_[slot] = car;
+    slots_[slot] = {head_of(point), car};
 }
 
-void AffinityRing::repeat(std::size_t slot, std::uint64_t former_point, std::uint32_t former_car) {
-    for (std::size_t at = slot;
-         at > 0 && points_[at - 1] == former_point && cars_[at - 1] == former_car; --at)
-        copy(at - 1, slot);
+void AffinityRing::make_gap(std::size_t slot) {
+    points_[slot] = points_[slot + 1];
+    slots_[slot] = {slots_[slot + 1].head | gap_bit, slots_[slot + 1].car};
+}
+
+void AffinityRing::repeat(std::size_t slot) {
+    while (slot > 0 && is_gap(slot - 1))
+        make_gap(--slot);
 }
 
 void AffinityRing::insert(std::uint64_t point, std::uint32_t car) {
@@ -63,12 +76,10 @@ void AffinityRing::insert(std::uint64_t point, std::uint32_t car) {
     while (points_[slot] <= point && !is_gap(slot))
         ++slot;
     const std::size_t first = slot;
-    const std::uint64_t former_point = points_[slot];
-    const std::uint32_t former_car = cars_[slot];
     // Those behind it move on by one, up to the first gap.
     for (; !is_gap(slot); ++slot) {
         const std::uint64_t next_point = points_[slot];
-        const std::uint32_t next_car = cars_[slot];
+        const std::uint32_t next_car = slots_[slot].car;
         set(slot, point, car);
         point = next_point;
         car = next_car;
@@ -76,22 +87,20 @@ void AffinityRing::insert(std::uint64_t point, std::uint32_t car) {
     set(slot, point, car);
     if (slot + tail_slots >= points_.size()) {
         points_.resize(slot + tail_slots + 1, no_point);
-        heads_.resize(points_.size(), head_of(no_point));
-        cars_.resize(points_.size(), no_car);
+        slots_.resize(points_.size(), {no_head, no_car});
     }
-    repeat(first, former_point, former_car);
+    repeat(first);
 }
 
 void AffinityRing::rebuild(int bits) {
     const Array<std::uint64_t> points = std::move(points_);
-    const Array<std::uint32_t> cars = std::move(cars_);
+    const Array<Slot> slots = std::move(slots_);
     bits_ = bits;
     points_.assign((std::size_t{1} << bits) + tail_slots, no_point);
-    heads_.assign(points_.size(), head_of(no_point));
-    cars_.assign(points_.size(), no_car);
-    for (std::size_t slot = 0; slot < points.size() && points[slot] != no_point; ++slot) {
-        if (points[slot] != points[slot + 1] || cars[slot] != cars[slot + 1])
-            insert(points[slot], cars[slot]);
+    slots_.assign(points_.size(), {no_head, no_car});
+    for (std::size_t slot = 0; slot < points.size(); ++slot) {
+        if ((slots[slot].head & gap_bit) == 0)
+            insert(points[slot], slots[slot].car);
     }
 }
 
@@ -105,14 +114,13 @@ void AffinityRing::add(std::uint64_t identity, std::uint32_t car) {
 
 void AffinityRing::remove(std::uint64_t identity, std::uint32_t car) {
     IDLEWATT_ASSERT(size_ > 0);
-    const std::uint64_t point = ring_point(identity);
-    const std::size_t first = find(point, car);
+    const std::size_t first = find(ring_point(identity), car);
     std::size_t slot = first;
     // Those behind it come back by one, down to the first that stands where it belongs.
     for (; !is_gap(slot + 1) && home(points_[slot + 1]) <= slot; ++slot)
-        copy(slot, slot + 1);
-    copy(slot, slot + 1);
-    repeat(first, point, car);
+        set(slot, points_[slot + 1], slots_[slot + 1].car);
+    make_gap(slot);
+    repeat(first);
     --size_;
     // Far below where it grew, so that a car that comes and goes does not rebuild again and again.
     if (bits_ > bits_min && !is_crowded(size_ * 4, bits_))
@@ -121,21 +129,20 @@ void AffinityRing::remove(std::uint64_t identity, std::uint32_t car) {
 
 void AffinityRing::renumber(std::uint64_t identity, std::uint32_t car, std::uint32_t to) {
     IDLEWATT_ASSERT(size_ > 0 && to != no_car);
-    const std::uint64_t point = ring_point(identity);
-    const std::size_t slot = find(point, car);
-    cars_[slot] = to;
-    repeat(slot, point, car);
+    const std::size_t slot = find(ring_point(identity), car);
+    slots_[slot].car = to;
+    repeat(slot);
 }
 
 AffinityRing::Walk::Walk(const AffinityRing& ring, std::uint64_t key) : ring_(ring) {
     if (ring_.size() == 0)
         return;
-    const std::uint32_t* const heads = ring_.heads_.data();
+    const Slot* const slots = ring_.slots_.data();
     for (std::size_t i = 0; i < probes_per_key; ++i) {
         from_[i] = mixed(key + i * 0x9e3779b97f4a7c15ULL);
         slot_[i] = ring_.home(from_[i]);
-        __builtin_prefetch(heads + slot_[i]);
-        __builtin_prefetch(heads + slot_[i] + compared - 1);
+        __builtin_prefetch(slots + slot_[i]);
+        __builtin_prefetch(slots + slot_[i] + compared - 1);
     }
     for (std::size_t i = 0; i < probes_per_key; ++i)
         find(i);
@@ -144,26 +151,35 @@ AffinityRing::Walk::Walk(const AffinityRing& ring, std::uint64_t key) : ring_(ri
 // The first point at or after where the probe fell. What stands before its own slot is before it.
 void AffinityRing::Walk::find(std::size_t probe) {
     const std::uint32_t from = head_of(from_[probe]);
-    const std::uint32_t* const own = ring_.heads_.data() + slot_[probe];
+    const Slot* const own = ring_.slots_.data() + slot_[probe];
     static_assert(compared == 4);
-    auto before = static_cast<std::size_t>(own[0] < from) +
-                  static_cast<std::size_t>(own[1] < from) +
-                  static_cast<std::size_t>(own[2] < from) + static_cast<std::size_t>(own[3] < from);
+    auto before = static_cast<std::size_t>(own[0].head < from) +
+                  static_cast<std::size_t>(own[1].head < from) +
+                  static_cast<std::size_t>(own[2].head < from) +
+                  static_cast<std::size_t>(own[3].head < from);
     if (before == compared) [[unlikely]] {
-        while (own[before] < from)
+        while (own[before].head < from)
             ++before;
     }
     slot_[probe] += before;
-    const std::uint32_t head = own[before];
-    coarse_way_[probe] = head - from;
-    if (head == from || head == head_of(no_point)) [[unlikely]] {
-        std::size_t& slot = slot_[probe];
-        while (ring_.points_[slot] < from_[probe])
-            ++slot;
-        if (ring_.points_[slot] == no_point)
-            slot = 0;
-        coarse_way_[probe] = head_of(way(probe));
+    if ((own[before].head & ~gap_bit) == from) [[unlikely]] {
+        while (ring_.points_[slot_[probe]] < from_[probe])
+            ++slot_[probe];
     }
+    look(probe);
+}
+
+// Where the heads do not decide, the whole points do.
+void AffinityRing::Walk::look(std::size_t probe) {
+    const std::uint32_t from = head_of(from_[probe]);
+    const std::uint32_t head = ring_.slots_[slot_[probe]].head;
+    coarse_way_[probe] = (head & ~gap_bit) - from;
+    if (coarse_way_[probe] != 0 && head != no_head) [[likely]]
+        return;
+    std::size_t& slot = slot_[probe];
+    if (ring_.points_[slot] == no_point)
+        slot = 0;
+    coarse_way_[probe] = head_of(way(probe));
 }
 
 std::uint64_t AffinityRing::Walk::way(std::size_t probe) const {
@@ -171,29 +187,26 @@ std::uint64_t AffinityRing::Walk::way(std::size_t probe) const {
 }
 
 void AffinityRing::Walk::advance(std::size_t probe) {
-    std::size_t& slot = slot_[probe];
-    while (ring_.is_gap(slot))
-        ++slot;
-    if (ring_.points_[++slot] == no_point)
-        slot = 0;
-    coarse_way_[probe] = head_of(way(probe));
+    while (ring_.is_gap(slot_[probe]))
+        ++slot_[probe];
+    ++slot_[probe];
+    look(probe);
 }
 
 std::size_t AffinityRing::Walk::nearest() const {
     std::uint32_t least = coarse_way_[0];
     for (std::size_t i = 1; i < probes_per_key; ++i)
         least = std::min(least, coarse_way_[i]);
-    // Those that are at most one more may yet be nearer.
     std::size_t found = 0;
-    std::size_t others = 0;
+    std::size_t near = 0;
     for (std::size_t i = 0; i < probes_per_key; ++i) {
-        const bool near = coarse_way_[i] - least <= 1;
-        found = near ? i : found;
-        others += near ? 1 : 0;
+        const bool is_near = coarse_way_[i] - least <= head_step;
+        found = is_near ? i : found;
+        near += is_near ? 1 : 0;
     }
-    if (others > 1) [[unlikely]] {
+    if (near > 1) [[unlikely]] {
         for (std::size_t i = 0; i < probes_per_key; ++i) {
-            if (coarse_way_[i] - least <= 1 && way(i) < way(found))
+            if (coarse_way_[i] - least <= head_step && way(i) < way(found))
                 found = i;
         }
     }
@@ -208,7 +221,7 @@ std::optional<std::uint32_t> AffinityRing::Walk::next() {
         if (last_ != probes_per_key)
             advance(last_);
         last_ = nearest();
-        const std::uint32_t car = ring_.cars_[slot_[last_]];
+        const std::uint32_t car = ring_.slots_[slot_[last_]].car;
         if (name(car))
             return car;
     }

@@ -19,8 +19,8 @@
 // order; Amble and Knuth, "Ordered hash tables", 1974). A gap repeats what stands behind it, so the
 // array is sorted and where a probe falls it finds its car, or one or two slots on: one visit to
 // main memory and hardly a branch, and all of a key's visits are under way at once. What is visited
-// are the upper halves of the points, apart from the rest, because half as many pages are found
-// faster; where they do not decide, the whole points do.
+// holds the upper halves of the points and the cars; where those do not decide, the whole points
+// do.
 //
 // A value. Memory: 21 to 43 bytes a car. Adding and removing are O(1) but for growing, which
 // rebuilds the array whenever the number of cars has doubled or shrunk fourfold.
@@ -61,6 +61,7 @@ public:
     private:
         void find(std::size_t probe);
         void advance(std::size_t probe);
+        void look(std::size_t probe);
         [[nodiscard]] std::size_t nearest() const;
         [[nodiscard]] std::uint64_t way(std::size_t probe) const;
         // False: it has been already.
@@ -69,7 +70,7 @@ public:
         const AffinityRing& ring_;
         std::array<std::uint64_t, probes_per_key> from_;
         std::array<std::size_t, probes_per_key> slot_;  // of the point that is next
-        // The upper half of the way to it, or that and one more.
+        // The upper half of the way to it, or a little more.
         std::array<std::uint32_t, probes_per_key> coarse_way_;
         std::size_t last_ = probes_per_key;  // whose car was looked at last
         // Mostly one is asked for: the first ones need no memory of their own.
@@ -85,23 +86,24 @@ private:
     // Of a point that is there.
     [[nodiscard]] std::size_t find(std::uint64_t point, std::uint32_t car) const;
     // Does it only repeat what stands behind it?
-    [[nodiscard]] bool is_gap(std::size_t slot) const {
-        return points_[slot] == points_[slot + 1] && cars_[slot] == cars_[slot + 1];
-    }
+    [[nodiscard]] bool is_gap(std::size_t slot) const;
     void set(std::size_t slot, std::uint64_t point, std::uint32_t car);
-    void copy(std::size_t to, std::size_t from) { set(to, points_[from], cars_[from]); }
-    // The gaps before this slot, which repeat the former one, are to repeat what is there now.
-    void repeat(std::size_t slot, std::uint64_t former_point, std::uint32_t former_car);
+    void make_gap(std::size_t slot);
+    // The gaps before this slot are to repeat what is there now.
+    void repeat(std::size_t slot);
     void insert(std::uint64_t point, std::uint32_t car);
     void rebuild(int bits);
 
-    // 2^bits_ slots, and some for those that the last ones push over the end. Behind the last point
-    // is no_point, no_car.
+    struct Slot {
+        std::uint32_t head;  // the upper half of its point, and whether it is a gap
+        std::uint32_t car;
+    };
     template <class T>
     using Array = std::vector<T, base::HugePages<T>>;
+    // 2^bits_ slots, and some for those that the last ones push over the end. What is behind the
+    // last point counts as a gap.
+    Array<Slot> slots_;
     Array<std::uint64_t> points_;
-    Array<std::uint32_t> heads_;  // their upper halves
-    Array<std::uint32_t> cars_;
     int bits_ = 0;
     std::size_t size_ = 0;
 };
