@@ -7,6 +7,7 @@
 
 #include "wire/chat_text.hpp"
 #include "wire/request_checks.hpp"
+#include "wire/request_reader.hpp"
 
 namespace idlewatt::wire {
 
@@ -114,6 +115,8 @@ tl::expected<RequestJson, ApiError> parse_request_tree(std::string_view body) {
     }
     if (Objection objection = Shape().check(body))
         return tl::unexpected(std::move(*objection));
+    if (auto read = read_request(body); read && read->is_object())
+        return std::move(*read);
     std::set<std::string> names;
     std::string repeated;
     const auto watch = [&](int depth, RequestJson::parse_event_t event, RequestJson& parsed) {
@@ -146,8 +149,14 @@ tl::expected<RequestJson, ApiError> parse_request_tree(std::string_view body) {
 }
 
 const RequestJson* field(const RequestJson& object, std::string_view name) {
-    const auto found = object.find(name);
-    return found == object.end() || found->is_null() ? nullptr : &*found;
+    const auto* members = object.get_ptr<const RequestJson::object_t*>();
+    if (members == nullptr)
+        return nullptr;
+    for (const auto& [member, value] : *members) {
+        if (member == name)
+            return value.is_null() ? nullptr : &value;
+    }
+    return nullptr;
 }
 
 ApiError wrong(const std::string& parameter, const std::string& expected,
