@@ -2,24 +2,46 @@
 // Copyright The Idlewatt Authors
 #include "core/id.hpp"
 
-#include <algorithm>
-#include <cstdio>
+#include <array>
 
 namespace idlewatt::core {
 
+namespace {
+
+constexpr auto id_characters = [] {
+    std::array<bool, 256> allowed{};
+    for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyz0123456789_-"))
+        allowed[static_cast<unsigned char>(c)] = true;
+    return allowed;
+}();
+
+// The last so many hexadecimal digits of the number.
+void append_hex(std::string& text, std::uint64_t number, unsigned digits) {
+    constexpr std::string_view letters = "0123456789abcdef";
+    while (digits-- > 0)
+        text += letters[(number >> (4U * digits)) & 15U];
+}
+
+}  // namespace
+
 bool is_id(std::string_view text) {
-    const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-    };
-    return !text.empty() && text.size() <= id_bytes_max && std::ranges::all_of(text, allowed);
+    if (text.empty() || text.size() > id_bytes_max)
+        return false;
+    for (const char c : text) {
+        if (!id_characters[static_cast<unsigned char>(c)])
+            return false;
+    }
+    return true;
 }
 
 std::string make_time_ordered_id(base::WallTime now, base::Prng& prng) {
-    const auto milliseconds = static_cast<unsigned long long>(now.us / 1000);
-    char text[40];
-    std::snprintf(text, sizeof text, "%012llx%04llx%016llx", milliseconds & 0xffff'ffff'ffffULL,
-                  static_cast<unsigned long long>(prng.next() & 0xffff),
-                  static_cast<unsigned long long>(prng.next()));
+    const std::uint64_t last = prng.next();
+    const std::uint64_t middle = prng.next();
+    std::string text;
+    text.reserve(32);
+    append_hex(text, static_cast<std::uint64_t>(now.us / 1000), 12);
+    append_hex(text, middle, 4);
+    append_hex(text, last, 16);
     return text;
 }
 
