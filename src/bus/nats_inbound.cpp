@@ -35,25 +35,28 @@ void NatsInbound::push(NatsEvent event) {
 
 void NatsInbound::drain() {
     for (int i = 0; i < inbound_batch && listener_ != nullptr; ++i) {
-        NatsEvent event;
-        {
-            const std::lock_guard lock(mutex_);
-            if (events_.empty()) {
-                draining_ = false;
-                return;
-            }
-            event = std::move(events_.front());
-            events_.pop_front();
-            bytes_ -= event.message.payload.size() + event.message.subject.size();
-        }
+        if (taken_.empty() && !take_all())
+            return;
+        const NatsEvent event = std::move(taken_.front());
+        taken_.pop_front();
         listener_->on_event(event);
     }
     if (listener_ != nullptr)
         loop_.post([self = shared_from_this()] { self->drain(); });
 }
 
+// A lock for each message would be fought for with whoever brings the next one.
+bool NatsInbound::take_all() {
+    const std::lock_guard lock(mutex_);
+    taken_.swap(events_);
+    bytes_ = 0;
+    draining_ = !taken_.empty();
+    return draining_;
+}
+
 void NatsInbound::close() {
     listener_ = nullptr;
+    taken_.clear();
     const std::lock_guard lock(mutex_);
     closed_ = true;
     events_.clear();

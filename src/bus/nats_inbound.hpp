@@ -17,7 +17,8 @@
 
 namespace idlewatt::bus {
 
-// Above either, messages are dropped and counted, as a server does with a slow consumer.
+// Above either, messages are dropped and counted, as a server does with a slow consumer. What the
+// loop has taken to handle it, once as many at most, does not count.
 inline constexpr std::size_t inbound_messages_max = 64 * 1024;
 inline constexpr std::size_t inbound_bytes_max = 64 * 1024 * 1024;
 // Messages handled before other tasks of the loop get their turn.
@@ -49,9 +50,11 @@ public:
 
 private:
     void drain();
+    bool take_all();  // false: there was nothing
 
     base::Loop& loop_;
-    NatsListener* listener_;  // the loop's; null when closed
+    NatsListener* listener_;       // the loop's; null when closed
+    std::deque<NatsEvent> taken_;  // the loop's: to be handled, in front of events_
 
     mutable std::mutex mutex_;  // guards all below
     std::deque<NatsEvent> events_;
