@@ -34,7 +34,8 @@ struct Answer {
     bool introduced = false;                         // its first event is out
     std::optional<core::AttemptId> thoughts_from{};  // whose reasoning the client has seen
     std::uint32_t reasoning_tokens = 0;
-    LiveTail tail;  // of what was said while somebody watched
+    LiveTail tail;                       // of what was said while somebody watched
+    std::optional<CarNumber> spoken_by;  // the last of it
 
     std::uint32_t prompt_tokens = 0;  // as a car has told them; 0: not yet
     std::optional<core::Finished> finished;

@@ -208,7 +208,8 @@ void GatewayCore::finish(Exchange& exchange, int status, Now now, Effects& effec
     IDLEWATT_ASSERT(!exchange.done);
     exchange.done = true;
     finished_.push_back(exchange.request);
-    live_.ended(exchange.request, status);
+    if (live_.watched())
+        tell_end(exchange, status);
     for (const Answer& answer : exchange.answers)
         waiting_.erase({exchange.request, answer.index()});
     for (core::Delivery& delivery : exchange.deliveries) {

@@ -180,6 +180,7 @@ private:
     void serve_vehicle(const http::Request& request, std::string_view vehicle, Now now,
                        Effects& effects);
     [[nodiscard]] LivePicture live_picture(Now now);
+    void tell_end(const Exchange& exchange, int status);
     void count_cars_left_out(Now now);
     static void add_to(LivePicture& picture, const Exchange& exchange);
 

@@ -43,8 +43,10 @@ void GatewayCore::give(Exchange& exchange, Answer& answer, std::uint64_t sequenc
     OpenAttempt& attempt = *answer.attempt;
     note_maker(exchange, fleet_.car(attempt.car));
     answer.resume.append(piece.ids, piece.text, piece.token_count);
-    if (live_.watched())
+    if (live_.watched()) {
         answer.tail.append(piece.text);
+        answer.spoken_by = attempt.car;
+    }
     figures_.tokens_delivered += piece.token_count;
     models_[exchange.head.model].tokens += piece.token_count;
     if (!piece.reasoning.empty()) {

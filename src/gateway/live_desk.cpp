@@ -38,12 +38,10 @@ void LiveDesk::written(http::RequestId request, std::uint64_t bytes) {
         found->second.written = bytes;
 }
 
-void LiveDesk::ended(http::RequestId request, int status) {
-    if (!watched())
-        return;
-    view_.ended(static_cast<std::uint64_t>(request), status == live_status_ok     ? "completed"
-                                                     : status == live_status_gone ? "cancelled"
-                                                                                  : "failed");
+void LiveDesk::ended(const LivePicture::Answer& answer, int status) {
+    view_.ended(answer, status == live_status_ok     ? "completed"
+                        : status == live_status_gone ? "cancelled"
+                                                     : "failed");
 }
 
 void LiveDesk::tell(const LivePicture& picture, Effects& effects) {

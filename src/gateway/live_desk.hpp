@@ -35,8 +35,8 @@ public:
               Effects& effects);
     void leave(http::RequestId request) { readers_.erase(request); }
     void written(http::RequestId request, std::uint64_t bytes);
-    // of an exchange
-    void ended(http::RequestId request, int status);
+    // With all that it has said.
+    void ended(const LivePicture::Answer& answer, int status);
     void tell(const LivePicture& picture, Effects& effects);
     // Of a key that does not hold any more.
     template <class Holds>

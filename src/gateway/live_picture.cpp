@@ -50,6 +50,23 @@ std::string_view answer_prefix(core::Task task) {
     return "embedding-";
 }
 
+LivePicture::Answer live_answer(const Exchange& exchange, const Answer& answer) {
+    LivePicture::Answer row;
+    row.key = {static_cast<std::uint64_t>(exchange.request), answer.index()};
+    row.owner = exchange.key;
+    row.id = std::string(answer_prefix(exchange.head.task)) + exchange.head.work.value;
+    if (exchange.answers.size() > 1)
+        row.id += '/' + std::to_string(answer.index());
+    row.model = exchange.head.model;
+    if (answer.attempt)
+        row.car = static_cast<std::uint32_t>(answer.attempt->car);
+    else if (exchange.done && answer.spoken_by)
+        row.car = static_cast<std::uint32_t>(*answer.spoken_by);
+    row.tokens = answer.resume.tokens;
+    row.tail = &answer.tail;
+    return row;
+}
+
 }  // namespace
 
 void GatewayCore::follow(const http::Request& request, Now now, Effects& effects) {
@@ -78,6 +95,11 @@ void GatewayCore::tend_live(Now now, Effects& effects) {
     };
     live_.dismiss_unless(holds, effects);
     live_.tell(live_picture(now), effects);
+}
+
+void GatewayCore::tell_end(const Exchange& exchange, int status) {
+    for (const Answer& answer : exchange.answers)
+        live_.ended(live_answer(exchange, answer), status);
 }
 
 void GatewayCore::serve_vehicle(const http::Request& request, std::string_view vehicle, Now now,
@@ -155,18 +177,7 @@ void GatewayCore::add_to(LivePicture& picture, const Exchange& exchange) {
         running = running || answer.attempt.has_value();
         if (answer.finished || exchange.done)
             continue;
-        LivePicture::Answer row;
-        row.key = {static_cast<std::uint64_t>(exchange.request), answer.index()};
-        row.owner = exchange.key;
-        row.id = std::string(answer_prefix(exchange.head.task)) + exchange.head.work.value;
-        if (exchange.answers.size() > 1)
-            row.id += '/' + std::to_string(answer.index());
-        row.model = exchange.head.model;
-        if (answer.attempt)
-            row.car = static_cast<std::uint32_t>(answer.attempt->car);
-        row.tokens = answer.resume.tokens;
-        row.tail = &answer.tail;
-        picture.answers.push_back(std::move(row));
+        picture.answers.push_back(live_answer(exchange, answer));
     }
     wire::GatewayFigures& figures = picture.totals.figures;
     ++(running ? figures.requests_running : figures.requests_waiting);

@@ -58,9 +58,17 @@ void LiveView::begin(const LivePicture& picture) {
     (void)advance(picture);
 }
 
-void LiveView::ended(std::uint64_t request, std::string_view how) {
-    if (ends_.size() < live_ends_max)
-        ends_.emplace(request, how);
+void LiveView::ended(const LivePicture::Answer& answer, std::string_view how) {
+    const bool worded = ends_.size() < live_last_words_max;
+    if (!worded && !shown_.contains(answer.key))
+        return;
+    Ended& ended = ends_[answer.key];
+    ended.how = how;
+    if (!worded || answer.tail == nullptr)
+        return;
+    ended.answer = answer;
+    ended.model = answer.model;
+    ended.tail = *answer.tail;
 }
 
 bool LiveView::advance(const LivePicture& picture) {
@@ -124,22 +132,35 @@ void LiveView::take_answers(const LivePicture& picture) {
         if (const auto found = shown_.find(answer.key); found != shown_.end())
             found->second.seen_at = pictures_;
     }
-    for (auto at = shown_.begin(); at != shown_.end();) {
-        if (at->second.seen_at == pictures_) {
-            ++at;
-            continue;
-        }
-        const auto end = ends_.find(at->first.first);
-        change_.answers_ended.push_back(
-            {at->second.id, end == ends_.end() ? "completed" : end->second});
-        at = shown_.erase(at);
-    }
+    take_ends(picture);
     // Those that are shown stay; free places are for the newest.
     for (auto at = picture.answers.rbegin(); at != picture.answers.rend(); ++at) {
         if (shown_.contains(at->key) || shown_.size() < live_answers_max)
             take_answer(*at, picture);
     }
     answers_left_out_ = picture.answers.size() - std::min(picture.answers.size(), shown_.size());
+}
+
+void LiveView::take_ends(const LivePicture& picture) {
+    for (auto& [key, ended] : ends_) {
+        // Without a name there are no words; without a car there is no place to show it.
+        if (ended.answer.id.empty() || (!shown_.contains(key) && !ended.answer.car))
+            continue;
+        ended.answer.model = ended.model;
+        ended.answer.tail = &ended.tail;
+        take_answer(ended.answer, picture);
+        shown_.at(key).seen_at = 0;
+    }
+    for (auto at = shown_.begin(); at != shown_.end();) {
+        if (at->second.seen_at == pictures_) {
+            ++at;
+            continue;
+        }
+        const auto end = ends_.find(at->first);
+        change_.answers_ended.push_back(
+            {at->second.id, end == ends_.end() ? "completed" : end->second.how});
+        at = shown_.erase(at);
+    }
 }
 
 void LiveView::take_answer(const LivePicture::Answer& answer, const LivePicture& picture) {

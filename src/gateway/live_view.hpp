@@ -21,7 +21,8 @@ namespace idlewatt::gateway {
 inline constexpr std::size_t live_cars_max = 10'000;
 inline constexpr std::size_t live_rows_max = 1'000;  // of cars in one change
 inline constexpr std::size_t live_answers_max = 64;
-inline constexpr std::size_t live_ends_max = 4'096;
+// Told in one change; of more it is only said that they ended, if they were shown.
+inline constexpr std::size_t live_last_words_max = 128;
 // Of an answer: what a new reader is shown.
 inline constexpr std::size_t live_text_bytes_max = 400;
 
@@ -60,8 +61,8 @@ class LiveView {
 public:
     // Before the first reader: nobody has been told anything yet.
     void begin(const LivePicture& picture);
-    // How an exchange ended, for those of its answers that are shown.
-    void ended(std::uint64_t request, std::string_view how);
+    // With all that it has said. An answer that came and went between two pictures is told, too.
+    void ended(const LivePicture::Answer& answer, std::string_view how);
     // False: there is nothing to say now.
     [[nodiscard]] bool advance(const LivePicture& picture);
 
@@ -83,6 +84,13 @@ private:
         std::string text;
         std::uint32_t seen_at = 0;  // the picture
     };
+    // Its name and words are its own: the exchange is forgotten before they are told.
+    struct Ended {
+        LivePicture::Answer answer;
+        std::string model;
+        LiveTail tail;
+        std::string how;
+    };
     struct Owned {
         core::KeyId owner;
         wire::LiveAnswer answer;
@@ -91,6 +99,7 @@ private:
 
     void take_cars(const LivePicture& picture);
     void take_answers(const LivePicture& picture);
+    void take_ends(const LivePicture& picture);
     void take_answer(const LivePicture::Answer& answer, const LivePicture& picture);
     void take_totals(const LivePicture& picture);
 
@@ -104,8 +113,8 @@ private:
     std::uint64_t cars_left_out_ = 0;
     std::map<Key, Shown> shown_;
     std::uint64_t answers_left_out_ = 0;
-    std::map<std::uint64_t, std::string> ends_;  // of exchanges, until the next picture
-    wire::LiveChange change_;                    // without answers
+    std::map<Key, Ended> ends_;  // since the last picture
+    wire::LiveChange change_;    // without answers
     std::vector<Owned> changed_answers_;
 };
 

@@ -53,6 +53,13 @@ protected:
         tails[key].append(words);
         answers[key].tokens += 1;
     }
+    void end(std::pair<std::uint64_t, std::uint32_t> key, std::string_view how) {
+        LivePicture::Answer& answer = answers[key];
+        answer.key = key;
+        answer.tail = &tails[key];
+        view.ended(answer, how);
+        answers.erase(key);
+    }
     bool advance() {
         now = now + base::milliseconds(200);
         return view.advance(picture());
@@ -134,8 +141,7 @@ TEST_F(LiveViewTest, HowAnAnswerEndedIsSaid) {
     const auto first = ask(anna, 0);
     const auto second = ask(anna, 0);
     view.begin(picture());
-    view.ended(first.first, "failed");
-    answers.erase(first);
+    end(first, "failed");
     answers.erase(second);
     ASSERT_TRUE(advance());
     const auto ended = view.change(anna).answers_ended;
@@ -143,6 +149,37 @@ TEST_F(LiveViewTest, HowAnAnswerEndedIsSaid) {
     EXPECT_EQ(ended[0].how, "failed");
     EXPECT_EQ(ended[1].how, "completed");
     EXPECT_TRUE(view.snapshot("g", anna).answers.empty());
+}
+
+TEST_F(LiveViewTest, LastWordsAreSaidBeforeTheEnd) {
+    add_car();
+    const auto long_one = ask(anna, 0);
+    say(long_one, "54 percent is below the reserve");
+    view.begin(picture());
+    say(long_one, " of 65 percent.");
+    end(long_one, "completed");
+    const auto short_one = ask(anna, 0);
+    say(short_one, "Hello!");
+    end(short_one, "completed");
+    ASSERT_TRUE(advance());
+    const wire::LiveChange change = view.change(anna);
+    ASSERT_EQ(change.answers.size(), 2U);
+    EXPECT_EQ(change.answers[0].text_added, " of 65 percent.");
+    EXPECT_EQ(change.answers[1].text, "Hello!");
+    EXPECT_EQ(change.answers[1].vehicle, 0U);
+    EXPECT_EQ(change.answers_ended.size(), 2U);
+    EXPECT_FALSE(view.change(ben).answers[1].text.has_value());
+    EXPECT_TRUE(view.snapshot("g", anna).answers.empty());
+}
+
+TEST_F(LiveViewTest, ARushOfShortAnswersIsToldInPart) {
+    add_car();
+    view.begin(picture());
+    for (std::size_t i = 0; i < 3 * live_last_words_max; ++i)
+        end(ask(anna, 0), "completed");
+    ASSERT_TRUE(advance());
+    EXPECT_EQ(view.change(anna).answers.size(), live_last_words_max);
+    EXPECT_EQ(view.change(anna).answers_ended.size(), live_last_words_max);
 }
 
 TEST_F(LiveViewTest, ManyCarsAndAnswersAreToldInBoundedParts) {
@@ -192,7 +229,7 @@ TEST_F(LiveViewTest, ChangesLeadToTheSnapshot) {
                 say(key, prng.below(50) == 0 ? std::string(3000, 'x') : "wörter ");
         }
         if (!answers.empty() && prng.below(6) == 0)
-            answers.erase(answers.begin());
+            end(answers.begin()->first, "completed");
         if (!advance())
             continue;
         const wire::LiveChange change = view.change(anna);

@@ -8,7 +8,7 @@ export const languages: Language[] = ['curl', 'JavaScript', 'Python'];
 type Body = { messages: { role: string; content: string }[] };
 
 export function sample(language: Language, origin: string, body: Body): string {
-    const messages = body.messages.length ? body.messages : [{ role: 'user', content: 'Which cars are ready?' }];
+    const messages = body.messages.length ? body.messages : [{ role: 'user', content: 'What is 17 + 25?' }];
     if (language === 'curl') {
         const json = JSON.stringify({ messages, stream: true }, null, 2).replaceAll("'", `'\\''`);
         return `curl -N ${origin}/v1/chat/completions \\

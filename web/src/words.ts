@@ -18,6 +18,10 @@ export function rate(value: number | null | undefined): string {
     return value > 0 && value < 10 ? value.toFixed(1) : count(value);
 }
 
+export function pause(ms: number): string {
+    return ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
 export function age(ms: number): string {
     if (ms < 950) return '< 1 s';
     if (ms < 119_500) return `${Math.round(ms / 1000)} s`;
