@@ -12,7 +12,6 @@
 #include "bus/nats_bus.hpp"
 #include "cli/files.hpp"
 #include "identity/secret.hpp"
-#include "spool/memory_spool.hpp"
 
 namespace idlewatt {
 
@@ -38,6 +37,15 @@ void allow(const std::vector<int>& cores) {
         CPU_SET(core, &few);
     sched_setaffinity(0, sizeof few, &few);
 }
+
+// Without a coordinator receipts would pile up, and a memory's sync copies them all.
+class NoSpool final : public spool::Spool {
+public:
+    base::Result<void> put(std::string_view, std::string_view) override { return {}; }
+    base::Result<void> erase(std::string_view) override { return {}; }
+    base::Result<void> sync() override { return {}; }
+    [[nodiscard]] std::vector<spool::Record> records() const override { return {}; }
+};
 
 std::unique_ptr<bus::Bus> connect(base::AsioLoop& loop, const cli::EnrolledVehicle& enrolled,
                                   const std::string& nats) {
@@ -73,7 +81,9 @@ std::unique_ptr<base::ChildProcess> start_gateway(base::AsioLoop& loop, cli::Fle
                   "--credentials",
                   keys.gateway_credentials(core::GatewayId(cli::local_gateway_name)).value(),
                   "--port",
-                  std::to_string(cell.port)};
+                  std::to_string(cell.port),
+                  "--account",
+                  keys.account_public_key()};
     if (!stub) {
         spawn.argv.emplace_back("--system-credentials");
         spawn.argv.push_back(keys.system_credentials("gateway").value());
@@ -148,7 +158,7 @@ ParkedCar::ParkedCar(base::AsioLoop& loop, const cli::EnrolledVehicle& enrolled,
     : bus(connect(loop, enrolled, nats)),
       engine(loop, engine_options(first_token_time, token_time)),
       signals(loop),
-      spool(std::move(*spool::open_memory_spool(std::make_shared<spool::MemoryDisk>()))),
+      spool(std::make_unique<NoSpool>()),
       key(identity::KeyPair::for_test(identity::KeyKind::user, number)) {
     agent::AgentOptions wanted;
     wanted.vehicle = enrolled.id;

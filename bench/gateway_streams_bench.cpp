@@ -19,6 +19,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench_cell.hpp"
+#include "figures.hpp"
 #include "http/beast_server.hpp"
 #include "stream_clients.hpp"
 
@@ -44,7 +45,7 @@ const bool confined = [] {
 
 // Runs until all are open, for the time measured, and until all have ended.
 void measure(benchmark::State& state, base::AsioLoop& loop, const StreamClients& clients, int pid,
-             double before) {
+             double before, const std::string& who) {
     const StreamFigures& figures = clients.figures();
     const long streams = state.range(0);
     const auto all_open = [&] { return figures.running == streams || figures.failed > 0; };
@@ -65,6 +66,22 @@ void measure(benchmark::State& state, base::AsioLoop& loop, const StreamClients&
         return state.SkipWithError("not all streams came to their end");
     state.counters["whole"] = static_cast<double>(figures.whole);
     state.counters["failed"] = static_cast<double>(figures.failed);
+    const std::string of = ", " + std::to_string(streams) + " streams at " + who;
+    report({"memory",
+            "per open stream" + of,
+            state.counters["bytes_per_stream"],
+            "bytes",
+            "",
+            {},
+            Better::lower});
+    report({"streams",
+            "tokens passed on per second of one core" + of,
+            state.counters["tokens_per_s"] / state.counters["gateway_cpu"],
+            "1/s",
+            "",
+            {}});
+    report({"streams", "answers broken off or lost" + of,
+            static_cast<double>(streams - figures.whole), "", "", 0.0, Better::lower});
 }
 
 void gateway(benchmark::State& state) {
@@ -86,7 +103,7 @@ void gateway(benchmark::State& state) {
             return state.SkipWithError("the gateway gives no answer");
         const double before = resident_bytes(cell.gateway->pid());
         clients.ask(cell.port, cell.api_key, tokens_per_stream);
-        measure(state, loop, clients, cell.gateway->pid(), before);
+        measure(state, loop, clients, cell.gateway->pid(), before, "a gateway");
     }
 }
 
@@ -137,7 +154,7 @@ void edge(benchmark::State& state) {
         loop.run_for(base::milliseconds(200));
         const double before = resident_bytes(getpid());
         clients.ask(listening.port, "none", tokens_per_stream);
-        measure(state, loop, clients, getpid(), before);
+        measure(state, loop, clients, getpid(), before, "the HTTP server alone");
     }
 }
 
