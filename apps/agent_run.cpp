@@ -108,6 +108,7 @@ engine::LlamaServerOptions engine_options(const CarOptions& options, std::string
     made.slots = options.slots;
     made.context_tokens_per_slot = options.context_tokens_per_slot;
     made.tap_path = options.tap_path;
+    made.gathers = true;
     return made;
 }
 

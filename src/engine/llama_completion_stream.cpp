@@ -24,17 +24,69 @@ void LlamaCompletionStream::start() {
     if (!request_)
         return reject(400, request_.error().message);
     if (request_->task == core::Task::chat) {
+        const bool fresh = generation().resume.empty() && !at_limit(*request_);
+        if (const auto guess = fresh && link().templates
+                                   ? link().templates->guess(request_->template_json)
+                                   : std::nullopt) {
+            set_unsure(true);
+            complete(*guess);
+            return check(*guess);
+        }
         return ask("/apply-template", request_->template_json, [this](const std::string& body) {
             const auto prompt = templated_prompt(body);
             if (!prompt)
                 return fail(prompt.error().message);
             count_prompt(*prompt);
+            teach();
         });
     }
     if (const auto* text = std::get_if<std::string>(&request_->prompt))
         return count_prompt(*text);
     prompt_tokens_ = static_cast<std::uint32_t>(std::get<core::TokenIds>(request_->prompt).size());
     complete(request_->prompt);
+}
+
+// The engine renders the chat while it already reads what we took for it.
+void LlamaCompletionStream::check(const std::string& guess) {
+    ask_beside("/apply-template", request_->template_json,
+               [this, guess](const base::Result<Response>& response) {
+                   if (!response)
+                       return fail(response.error().message);
+                   const bool good = response->status == 200;
+                   const auto prompt = good ? templated_prompt(response->body)
+                                            : base::Result<std::string>(std::string());
+                   if (!prompt)
+                       return fail(prompt.error().message);
+                   if (good && *prompt == guess) {
+                       set_unsure(false);
+                       return flush();
+                   }
+                   link().templates->was_wrong(request_->template_json);
+                   start_over();
+                   events_ = {};
+                   held_ = whole_ = {};
+                   held_logprobs_ = {};
+                   counted_ = 0;
+                   named_ids_ = false;
+                   if (!good)
+                       return refuse(response->status, error_message(response->body));
+                   complete(*prompt);
+               });
+}
+
+// For the next chat like this one.
+void LlamaCompletionStream::teach() {
+    if (!link().templates || ended())
+        return;
+    const auto lesson = link().templates->lesson(request_->template_json);
+    if (!lesson)
+        return;
+    ask_beside("/apply-template", *lesson, [this](const base::Result<Response>& response) {
+        if (!response || response->status != 200)
+            return;
+        if (const auto rendered = templated_prompt(response->body))
+            link().templates->learn(request_->template_json, *rendered);
+    });
 }
 
 // The prompt's own tokens are counted apart from those of the resumed part.

@@ -23,6 +23,8 @@ private:
     void start() override;
     void take(std::string_view body) override;
 
+    void check(const std::string& guess);
+    void teach();
     void count_prompt(const std::string& prompt);
     void complete(const Input& prompt);
     void end_held();

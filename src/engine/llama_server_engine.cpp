@@ -146,9 +146,13 @@ public:
             if (on_end)
                 on_end(std::move(end));
         };
-        EngineLink link{loop_, process_ ? process_->socket_path() : std::string(),
+        EngineLink link{loop_,
+                        process_ ? process_->socket_path() : std::string(),
                         options_.tap_path.empty() ? nullptr : tap_,
-                        [this](const char* capability) { lacks(capability); }, traits_.reasoning};
+                        [this](const char* capability) { lacks(capability); },
+                        traits_.reasoning,
+                        options_.gathers,
+                        templates_};
         auto stream =
             make_llama_stream(std::move(link), generation, std::move(handler), [this] { heard(); });
         LlamaStream& added = *streams_.emplace(id, std::move(stream)).first->second;
@@ -222,6 +226,7 @@ private:
         last_progress_ = 0;
         hang_.clear();
         asked_for_a_vector_ = false;
+        templates_ = std::make_shared<TemplateGuesses>();
         probe();
         watch();
     }
@@ -470,6 +475,7 @@ private:
     bool memory_follows_model_ = false;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
     std::shared_ptr<TapWriter> tap_;
+    std::shared_ptr<TemplateGuesses> templates_;
     std::function<void(const Status&)> on_status_;
     Condition condition_ = Condition::idle;
     EngineTraits traits_;

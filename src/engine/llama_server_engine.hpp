@@ -31,6 +31,8 @@ struct LlamaServerOptions {
     std::uint64_t memory_bytes_max = 0;  // 0: twice the model's size plus 1 GiB
     // Every byte read from and written to the engine's socket is appended here; empty: no tap.
     std::string tap_path;
+    // Tokens that come quicker than anybody reads are said some at a time (llama_stream.hpp).
+    bool gathers = false;
 };
 
 [[nodiscard]] std::unique_ptr<Engine> make_llama_server_engine(base::AsioLoop& loop,

@@ -32,6 +32,23 @@ std::size_t whole_characters(std::string_view text, std::size_t bytes) {
     return whole > 0 ? whole : bytes;
 }
 
+bool LlamaStream::is_joinable(const Queued& first, const Queued& second) {
+    const auto* a = std::get_if<core::Piece>(&first.delivery);
+    const auto* b = std::get_if<core::Piece>(&second.delivery);
+    if (a == nullptr || b == nullptr || first.last_id || second.last_id)
+        return false;
+    for (const auto* piece : {a, b}) {
+        if (!piece->reasoning.empty() || !piece->tool_calls.empty() ||
+            !piece->logprobs_json.empty()) {
+            return false;
+        }
+    }
+    const bool named = a->ids.size() == a->token_count && b->ids.size() == b->token_count;
+    const bool nameless = a->ids.empty() && b->ids.empty();
+    return (named || nameless) && a->text.size() + b->text.size() <= piece_text_bytes_max &&
+           a->token_count + b->token_count <= piece_tokens_max;
+}
+
 LlamaStream::LlamaStream(EngineLink link, Generation generation, StreamHandler handler,
                          std::function<void()> heard)
     : link_(std::move(link)),
@@ -92,6 +109,31 @@ void LlamaStream::ask(const char* path, const std::string& body,
               });
 }
 
+void LlamaStream::ask_beside(const char* path, const std::string& body,
+                             std::function<void(base::Result<Response>)> then) {
+    beside_ =
+        fetch(link_.loop, link_.socket_path, post_request(path, body),
+              [weak = weak_from_this(), then = std::move(then)](base::Result<Response> response) {
+                  const auto self = weak.lock();
+                  if (!self || self->closed_)
+                      return;
+                  self->heard_();
+                  then(std::move(response));
+              });
+}
+
+void LlamaStream::start_over() {
+    if (connection_)
+        connection_->close();
+    queue_.clear();
+    end_.reset();
+    error_body_.clear();
+    prompt_tokens_ = 0;
+    tapped_.clear();
+    tap_id_ = 0;
+    unsure_ = false;
+}
+
 // Stretches of text stand between ids where the engine did not name them: one question for each
 // stretch of ids.
 void LlamaStream::ask_said(std::size_t from, std::string said,
@@ -138,10 +180,23 @@ void LlamaStream::stream(const char* path, const std::string& body) {
 
 void LlamaStream::take(std::string_view) {}
 
-void LlamaStream::tap(TapDirection direction, std::string_view bytes) const {
-    if (link_.tap && tap_id_ != 0) {
-        link_.tap->write(direction, tap_id_, link_.loop.wall_now(), generation_.label, bytes);
+void LlamaStream::tap(TapDirection direction, std::string_view bytes) {
+    if (!link_.tap || tap_id_ == 0)
+        return;
+    const base::WallTime now = link_.loop.wall_now();
+    if (unsure_) {
+        tapped_.push_back({direction, now, std::string(bytes)});
+    } else {
+        link_.tap->write(direction, tap_id_, now, generation_.label, bytes);
     }
+}
+
+void LlamaStream::set_unsure(bool unsure) {
+    unsure_ = unsure;
+    if (unsure)
+        return;
+    for (const Tapped& frame : std::exchange(tapped_, {}))
+        link_.tap->write(frame.direction, tap_id_, frame.at, generation_.label, frame.bytes);
 }
 
 void LlamaStream::over(const base::Result<std::uint32_t>& status) {
@@ -162,8 +217,12 @@ void LlamaStream::conclude() {
 
 void LlamaStream::enqueue(Queued queued) {
     auto* piece = std::get_if<core::Piece>(&queued.delivery);
-    if (piece != nullptr)
+    if (piece != nullptr) {
         piece->prompt_tokens = prompt_tokens_;
+        const base::Instant now = link_.loop.now();
+        quick_ = now - came_at_ < gathered_gap_max;
+        came_at_ = now;
+    }
     while (piece != nullptr && piece->text.size() > piece_text_bytes_max) {
         core::Piece first = std::exchange(*piece, {});
         const std::size_t bytes = whole_characters(first.text, piece_text_bytes_max);
@@ -205,12 +264,36 @@ void LlamaStream::enqueue_with(HeldLogprobs& logprobs, Queued queued, Rest rest)
 }
 
 void LlamaStream::flush() {
-    while (!paused_ && !closed_ && !repair_) {
+    if (!must_gather())
+        deliver();
+}
+
+bool LlamaStream::must_gather() {
+    if (!link_.gathers || !quick_ || end_ || queue_.empty())
+        return false;
+    const base::Duration left = said_at_ + gathering_period - link_.loop.now();
+    if (left <= base::Duration{})
+        return false;
+    if (!gather_timer_) {
+        gather_timer_ = link_.loop.after(left, [weak = weak_from_this()] {
+            const auto self = weak.lock();
+            if (!self || self->closed_)
+                return;
+            self->gather_timer_.reset();
+            self->flush();
+        });
+    }
+    return true;
+}
+
+void LlamaStream::deliver() {
+    while (!paused_ && !closed_ && !repair_ && !unsure_) {
         if (queue_.empty()) {
             if (end_)
                 deliver_end();
             return;
         }
+        join_next();
         const auto* piece = std::get_if<core::Piece>(&queue_.front().delivery);
         if (piece != nullptr && queue_.front().last_id && piece->token_count > 1) {
             return start_repair();
@@ -219,7 +302,21 @@ void LlamaStream::flush() {
     }
 }
 
+// Pieces that wait become one where nothing is lost by it.
+void LlamaStream::join_next() {
+    while (link_.gathers && queue_.size() > 1 && is_joinable(queue_[0], queue_[1])) {
+        auto& first = std::get<core::Piece>(queue_[0].delivery);
+        const auto& second = std::get<core::Piece>(queue_[1].delivery);
+        first.text += second.text;
+        first.ids.insert(first.ids.end(), second.ids.begin(), second.ids.end());
+        first.token_count += second.token_count;
+        first.prompt_tokens = second.prompt_tokens;
+        queue_.erase(queue_.begin() + 1);
+    }
+}
+
 void LlamaStream::say_next() {
+    said_at_ = link_.loop.now();
     Queued next = std::move(queue_.front());
     queue_.pop_front();
     const auto self = shared_from_this();
@@ -268,7 +365,7 @@ void LlamaStream::end_repair(base::Result<Response> response) {
         if (ids && ids->size() == piece.token_count && ids->back() == last)
             piece.ids = std::move(*ids);
     }
-    flush();
+    deliver();
 }
 
 // ── the end ─────────────────────────────────────────────────────────────────────────────────────
@@ -317,6 +414,7 @@ void LlamaStream::fail(const std::string& what) {
     end.failure = what;
     // What waits undelivered is dropped: after a kill no token may follow.
     paused_ = false;
+    set_unsure(false);
     queue_.clear();
     end_.reset();
     if (repair_)
@@ -345,12 +443,17 @@ void LlamaStream::close() {
     if (closed_)
         return;
     closed_ = true;
+    set_unsure(false);
     if (connection_)
         connection_->close();
     if (repair_)
         repair_->close();
-    if (repair_timer_)
-        link_.loop.cancel(*std::exchange(repair_timer_, std::nullopt));
+    if (beside_)
+        beside_->close();
+    for (auto* timer : {&repair_timer_, &gather_timer_}) {
+        if (*timer)
+            link_.loop.cancel(*std::exchange(*timer, std::nullopt));
+    }
     tap(TapDirection::over, {});
 }
 

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/asio_loop.hpp"
 #include "engine/connection.hpp"
@@ -24,6 +25,7 @@
 #include "engine/request.hpp"
 #include "engine/server_events.hpp"
 #include "engine/tap.hpp"
+#include "engine/template_guesses.hpp"
 
 namespace idlewatt::engine {
 
@@ -34,6 +36,12 @@ static_assert(piece_text_bytes_max + logprobs_piece_bytes <= core::message_part_
 inline constexpr std::uint32_t piece_tokens_max = 65'536;
 // Thoughts come in several pieces.
 inline constexpr std::size_t held_reasoning_bytes_max = 2 * 1024 * 1024;
+
+// Tokens that follow one another as quickly as this are said together, so often and no more, from
+// the second on: nobody reads faster, and a message costs every process on its way more than a
+// token in it.
+inline constexpr base::Duration gathered_gap_max = base::milliseconds(3);
+inline constexpr base::Duration gathering_period = base::milliseconds(10);
 
 // The longest beginning of at most so many bytes that ends between two characters.
 [[nodiscard]] std::size_t whole_characters(std::string_view text, std::size_t bytes);
@@ -47,6 +55,10 @@ struct EngineLink {
     std::function<void(const char* capability)> lacks;
     // Its template has a syntax for reasoning, which only the chat endpoint can read.
     bool reasoning = false;
+    // Quick tokens are said together.
+    bool gathers = false;
+    // Where set, an answer begins before its template is rendered.
+    std::shared_ptr<TemplateGuesses> templates{};
 };
 
 class LlamaStream : public std::enable_shared_from_this<LlamaStream> {
@@ -79,6 +91,13 @@ protected:
     // One question with one answer; another status than 200 ends the stream.
     void ask(const char* path, const std::string& body,
              std::function<void(const std::string&)> then);
+    // The same beside the stream, at most one at a time.
+    void ask_beside(const char* path, const std::string& body,
+                    std::function<void(base::Result<Response>)> then);
+    // Nothing is delivered while it is not sure that the engine was asked the right question.
+    void set_unsure(bool unsure);
+    // Forgets what the engine said, of which nothing was delivered.
+    void start_over();
     // The text of the resumed part, whose ids the engine turns into text again.
     void ask_said(std::function<void(std::string)> then) { ask_said(0, {}, std::move(then)); }
     // The streamed answer: take() sees its body.
@@ -124,7 +143,11 @@ private:
     void post(std::function<void(LlamaStream&)> task);
     void ask_said(std::size_t from, std::string said, std::function<void(std::string)> then);
     void over(const base::Result<std::uint32_t>& status);
-    void tap(TapDirection direction, std::string_view bytes) const;
+    void tap(TapDirection direction, std::string_view bytes);
+    [[nodiscard]] static bool is_joinable(const Queued& first, const Queued& second);
+    [[nodiscard]] bool must_gather();
+    void deliver();
+    void join_next();
     void say_next();
     void start_repair();
     void end_repair(base::Result<Response> response);
@@ -137,10 +160,23 @@ private:
     std::function<void()> heard_;
     std::shared_ptr<Connection> connection_;
     std::shared_ptr<Connection> repair_;
+    std::shared_ptr<Connection> beside_;
+    bool unsure_ = false;
+    // What the tap is told once it is sure that it belongs to the answer.
+    struct Tapped {
+        TapDirection direction;
+        base::WallTime at;
+        std::string bytes;
+    };
+    std::vector<Tapped> tapped_;
     std::optional<base::TimerId> repair_timer_;
     std::uint64_t tap_id_ = 0;
     std::string error_body_;
     std::deque<Queued> queue_;
+    base::Instant came_at_;  // the last piece
+    base::Instant said_at_;
+    bool quick_ = false;  // the last piece came soon after the one before
+    std::optional<base::TimerId> gather_timer_;
     std::optional<StreamEnd> end_;
     bool paused_ = false;
     bool closed_ = false;

@@ -27,17 +27,18 @@ namespace {
 class ScriptedServer {
 public:
     explicit ScriptedServer(std::vector<std::string> bodies) {
-        char folder[] = "/tmp/idlewatt-stream-XXXXXX";
-        folder_ = ::mkdtemp(folder);
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        path().copy(address.sun_path, sizeof address.sun_path - 1);
-        listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-        EXPECT_EQ(::listen(listener_, 4), 0);
+        listen();
         thread_ = std::thread([listener = listener_, bodies = std::move(bodies)] {
             for (const std::string& body : bodies)
-                answer_next(listener, "HTTP/1.0 200 OK\r\n\r\n" + body);
+                answer_next(listener, {"HTTP/1.0 200 OK\r\n\r\n" + body}, -1);
+        });
+    }
+    // Answers one request with these parts, one after the other, and keeps the connection until
+    // this end of a pipe is closed.
+    ScriptedServer(std::vector<std::string> parts, int closing) {
+        listen();
+        thread_ = std::thread([listener = listener_, closing, parts = std::move(parts)] {
+            answer_next(listener, parts, closing);
         });
     }
     ~ScriptedServer() {
@@ -52,12 +53,31 @@ public:
     [[nodiscard]] std::string path() const { return folder_ + "/engine.sock"; }
 
 private:
-    static void answer_next(int listener, const std::string& answer) {
+    void listen() {
+        char folder[] = "/tmp/idlewatt-stream-XXXXXX";
+        folder_ = ::mkdtemp(folder);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path().copy(address.sun_path, sizeof address.sun_path - 1);
+        listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        EXPECT_EQ(::listen(listener_, 4), 0);
+    }
+
+    static void answer_next(int listener, const std::vector<std::string>& parts, int closing) {
         const int client = ::accept(listener, nullptr, nullptr);
         if (client < 0)
             return;  // the test is over
         char request[16 * 1024];
         (void)::recv(client, request, sizeof request, 0);
+        for (const std::string& part : parts)
+            send_all(client, part);
+        if (closing >= 0)
+            (void)::read(closing, request, sizeof request);
+        ::close(client);
+    }
+
+    static void send_all(int client, const std::string& answer) {
         for (std::size_t sent = 0; sent < answer.size();) {
             const auto more =
                 ::send(client, answer.data() + sent, answer.size() - sent, MSG_NOSIGNAL);
@@ -65,7 +85,6 @@ private:
                 break;  // the stream has ended it
             sent += static_cast<std::size_t>(more);
         }
-        ::close(client);
     }
 
     std::string folder_;
@@ -75,11 +94,11 @@ private:
 
 // Until its end, and every piece fits a message.
 void answer_with(Answer& answer, std::vector<std::string> bodies, const std::string& request,
-                 core::Task task, core::ResumePoint resume = {}) {
+                 core::Task task, core::ResumePoint resume = {}, bool gathers = false) {
     const ScriptedServer server(std::move(bodies));
     base::AsioLoop loop;
     const auto stream =
-        make_llama_stream({loop, server.path(), nullptr, {}, false},
+        make_llama_stream({loop, server.path(), nullptr, {}, false, gathers},
                           {request, std::move(resume), "scripted", task}, answer.handler(), [] {});
     stream->begin();
     const base::Instant limit = loop.now() + base::seconds(30);
@@ -285,6 +304,100 @@ TEST(LlamaStream, AResumedAnswerToPicturesKnowsItsPrompt) {
     EXPECT_EQ(answer.end->finished.prompt_tokens, 295U);
     ASSERT_FALSE(answer.pieces.empty());
     EXPECT_EQ(answer.pieces[0].prompt_tokens, 295U) << "known from the first word on";
+}
+
+std::string plain_tokens(int tokens) {
+    std::string all;
+    for (int i = 1; i <= tokens; ++i) {
+        all += event({{"content", " t" + std::to_string(i)},
+                      {"tokens", {i}},
+                      {"stop", false},
+                      {"tokens_predicted", i},
+                      {"tokens_evaluated", 3}});
+    }
+    return all;
+}
+
+const std::string plain_request = R"({"prompt":[1,2,3]})";
+
+TEST(LlamaStream, QuickTokensAreSaidTogether) {
+    constexpr int tokens = 2000;
+    const std::string end = event({{"content", ""}, {"stop", true}, {"tokens_predicted", tokens}});
+    Answer gathered;
+    Answer single;
+    for (Answer* answer : {&gathered, &single}) {
+        answer_with(*answer, {plain_tokens(tokens) + end}, plain_request, core::Task::completion,
+                    {}, answer == &gathered);
+        ASSERT_EQ(answer->end->kind, StreamEnd::Kind::finished) << answer->end->failure;
+        EXPECT_EQ(answer->end->finished.generated_tokens, static_cast<std::uint32_t>(tokens));
+    }
+    EXPECT_EQ(single.pieces.size(), static_cast<std::size_t>(tokens));
+    EXPECT_LT(gathered.pieces.size(), single.pieces.size() / 4);
+    EXPECT_EQ(gathered.text, single.text);
+    EXPECT_EQ(gathered.resume, single.resume) << "the ids of all tokens are there";
+}
+
+// Else a client would wait for the last words of an engine that has come to a stop.
+TEST(LlamaStream, TokensThatWaitForOthersDoNotWaitForTheEnd) {
+    constexpr std::uint32_t tokens = 50;
+    int ends[2] = {-1, -1};
+    std::vector<std::string> parts{"HTTP/1.0 200 OK\r\n\r\n"};
+    for (std::uint32_t i = 1; i <= tokens; ++i) {
+        parts.push_back(event({{"content", " t"}, {"tokens", {i}}, {"tokens_predicted", i}}));
+    }
+    ASSERT_EQ(::pipe(ends), 0);
+    Answer answer;
+    {
+        const ScriptedServer server(std::move(parts), ends[0]);
+        base::AsioLoop loop;
+        const auto stream = make_llama_stream(
+            {loop, server.path(), nullptr, {}, false, true},
+            {plain_request, {}, "scripted", core::Task::completion}, answer.handler(), [] {});
+        stream->begin();
+        const base::Instant limit = loop.now() + base::seconds(30);
+        while (answer.resume.tokens < tokens && !answer.end && loop.now() < limit)
+            loop.run_for(base::milliseconds(5));
+        EXPECT_EQ(answer.resume.tokens, tokens);
+        EXPECT_FALSE(answer.end) << answer.end->failure;
+        ::close(ends[1]);
+    }
+    ::close(ends[0]);
+}
+
+const std::string chat_request = R"({"messages":[{"role":"user","content":"Hello"}]})";
+
+std::string rendering(const std::string& prompt) {
+    return dump({{"prompt", prompt}});
+}
+
+// The engine's connections are taken one after the other: the answer's first.
+TEST(LlamaStream, AGuessedPromptIsAskedAtOnceAndChecked) {
+    const std::string words = plain_tokens(20) + event({{"stop", true}, {"tokens_predicted", 20}});
+    for (const bool right : {true, false}) {
+        const auto templates = std::make_shared<TemplateGuesses>();
+        const auto lesson = templates->lesson(chat_request);
+        ASSERT_TRUE(lesson);
+        templates->learn(chat_request, "<user>Qx0xQ</user>");
+        const std::string others = plain_tokens(3) + event({{"stop", true}});
+        std::vector<std::string> bodies{right ? words : others,
+                                        rendering(right ? "<user>Hello</user>" : "something else")};
+        if (!right)
+            bodies.push_back(words);
+        const ScriptedServer server(std::move(bodies));
+        base::AsioLoop loop;
+        Answer answer;
+        const auto stream = make_llama_stream(
+            {loop, server.path(), nullptr, {}, false, false, templates},
+            {chat_request, {}, "scripted", core::Task::chat}, answer.handler(), [] {});
+        stream->begin();
+        const base::Instant limit = loop.now() + base::seconds(30);
+        while (!answer.end && loop.now() < limit)
+            loop.run_for(base::milliseconds(5));
+        ASSERT_TRUE(answer.end);
+        ASSERT_EQ(answer.end->kind, StreamEnd::Kind::finished) << answer.end->failure;
+        EXPECT_EQ(answer.resume.tokens, 20U) << "nothing of a wrong guess is said";
+        EXPECT_EQ(answer.end->finished.generated_tokens, 20U);
+    }
 }
 
 }  // namespace

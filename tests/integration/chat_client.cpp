@@ -40,6 +40,11 @@ bool ChatAnswer::wait_for_pieces(std::size_t count, base::Duration limit) {
     return pieces() >= count;
 }
 
+bool ChatAnswer::wait_for_text(std::size_t bytes, base::Duration limit) {
+    demo_.wait_for([&] { return record_->text.size() >= bytes || *ended_; }, limit);
+    return record_->text.size() >= bytes;
+}
+
 bool ChatAnswer::wait_for_end(base::Duration limit) {
     return demo_.wait_for([&] { return *ended_; }, limit);
 }

@@ -31,6 +31,7 @@ public:
 
     // True if it got so far; false if it ended before or the time was over.
     bool wait_for_pieces(std::size_t count, base::Duration limit = base::seconds(30));
+    bool wait_for_text(std::size_t bytes, base::Duration limit = base::seconds(30));
     bool wait_for_end(base::Duration limit = base::seconds(60));
     void hang_up() { exchange_.reset(); }
 

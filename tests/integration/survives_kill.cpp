@@ -87,8 +87,10 @@ public:
         }
         const std::string& expected = references_[question.text];
         ChatAnswer answer(demo_, question);
-        const std::size_t pieces = 2 + prng.below(question.max_tokens * 3 / 4);
-        ASSERT_TRUE(answer.wait_for_pieces(pieces)) << answer.record().error_message;
+        // In text and not in pieces, which may hold some tokens each.
+        const std::size_t said =
+            expected.size() * (2 + prng.below(question.max_tokens * 3 / 4)) / question.max_tokens;
+        ASSERT_TRUE(answer.wait_for_text(said)) << answer.record().error_message;
         const std::string vehicle = demo_.serving_vehicle();
         const std::string before = answer.record().text;
         if (vehicle.empty()) {

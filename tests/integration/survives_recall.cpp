@@ -62,7 +62,8 @@ TEST(SurvivesRecall, TheEngineIsGoneAndTheAnswerGoesOn) {
         if (!references.contains(question.text))
             references[question.text] = undisturbed(demo, question);
         ChatAnswer answer(demo, question);
-        ASSERT_TRUE(answer.wait_for_pieces(2 + prng.below(80)));
+        ASSERT_TRUE(answer.wait_for_text(references[question.text].size() * (2 + prng.below(80)) /
+                                         question.max_tokens));
         const std::string vehicle = demo.serving_vehicle();
         ASSERT_FALSE(vehicle.empty());
         const int engine = demo.engine_pid(vehicle);

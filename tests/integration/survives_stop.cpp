@@ -42,7 +42,8 @@ TEST(SurvivesStop, AnswersGoOnElsewhere) {
         std::uint32_t woke_in_stream = 0;
         for (std::uint32_t i = 0; i < count; ++i) {
             ChatAnswer answer(demo, question);
-            ASSERT_TRUE(answer.wait_for_pieces(2 + prng.below(60)));
+            ASSERT_TRUE(
+                answer.wait_for_text(expected.size() * (2 + prng.below(60)) / question.max_tokens));
             const std::string vehicle = demo.serving_vehicle();
             ASSERT_FALSE(vehicle.empty());
             const int pid = stop_agent ? demo.agent_pid(vehicle) : demo.engine_pid(vehicle);

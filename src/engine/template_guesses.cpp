@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "engine/template_guesses.hpp"
+
+#include "engine/engine_json.hpp"
+
+namespace idlewatt::engine {
+
+namespace {
+
+// Words that no template looks for, and that stay what they are when they are trimmed.
+std::string lesson_word(std::size_t number) {
+    return "Qx" + std::to_string(number) + "xQ";
+}
+
+// A chat without its words, and the words.
+struct Taken {
+    Json chat;
+    std::vector<std::string> words;
+    std::string key;
+};
+
+std::optional<Taken> take_words(const std::string& template_json) {
+    Taken taken{Json::parse(template_json, nullptr, false), {}, {}};
+    if (!member(taken.chat, "messages").is_array())
+        return std::nullopt;
+    for (Json& message : taken.chat["messages"]) {
+        if (!member(message, "content").is_string())
+            return std::nullopt;
+        Json& content = message["content"];
+        taken.words.push_back(content.get<std::string>());
+        content = "";
+    }
+    taken.key = dump(taken.chat);
+    if (taken.words.empty() || taken.key.size() > TemplateGuesses::shape_bytes_max)
+        return std::nullopt;
+    return taken;
+}
+
+}  // namespace
+
+std::optional<std::string> TemplateGuesses::guess(const std::string& template_json) {
+    if (shapes_.empty())
+        return std::nullopt;
+    const auto taken = take_words(template_json);
+    const auto shape = taken ? shapes_.find(taken->key) : shapes_.end();
+    if (shape == shapes_.end() || shape->second.between.empty() ||
+        shape->second.wrong >= wrong_max) {
+        return std::nullopt;
+    }
+    std::string prompt = shape->second.between[0];
+    for (std::size_t i = 0; i < taken->words.size(); ++i)
+        prompt += taken->words[i] + shape->second.between[i + 1];
+    return prompt;
+}
+
+std::optional<std::string> TemplateGuesses::lesson(const std::string& template_json) const {
+    auto taken = take_words(template_json);
+    if (!taken || shapes_.contains(taken->key))
+        return std::nullopt;
+    std::size_t number = 0;
+    for (Json& message : taken->chat["messages"])
+        message["content"] = lesson_word(number++);
+    return dump(taken->chat);
+}
+
+void TemplateGuesses::learn(const std::string& template_json, const std::string& rendered_lesson) {
+    const auto taken = take_words(template_json);
+    if (!taken)
+        return;
+    if (shapes_.size() >= shapes_max)
+        shapes_.clear();
+    Shape& shape = shapes_[taken->key];
+    shape = {};
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < taken->words.size(); ++i) {
+        const std::string word = lesson_word(i);
+        const std::size_t found = rendered_lesson.find(word, begin);
+        if (found == std::string::npos ||
+            rendered_lesson.find(word, found + 1) != std::string::npos) {
+            shape.between.clear();
+            return;
+        }
+        shape.between.push_back(rendered_lesson.substr(begin, found - begin));
+        begin = found + word.size();
+    }
+    shape.between.push_back(rendered_lesson.substr(begin));
+}
+
+void TemplateGuesses::was_wrong(const std::string& template_json) {
+    const auto taken = take_words(template_json);
+    const auto shape = taken ? shapes_.find(taken->key) : shapes_.end();
+    if (shape != shapes_.end())
+        ++shape->second.wrong;
+}
+
+}  // namespace idlewatt::engine
