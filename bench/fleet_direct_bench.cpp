@@ -9,6 +9,8 @@
 // run on meanwhile, idle. Prompts are not cached on either side, so that both prefill all of them.
 // Clients keep their connections. All runs on this machine's cores, clients included, so what the
 // fleet's processes need is taken from the engines when those fill all cores.
+//
+// Time per token is that from the first to the last of an answer; tokens may come some at a time.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -87,8 +89,8 @@ std::string question(std::uint32_t number, std::uint32_t tokens) {
     // With a seed no car uses its cache of prompts.
     return R"({"model":"bench","stream":true,"stream_options":{"include_usage":true},)"
            R"("temperature":0,"seed":1,"cache_prompt":false,"ignore_eos":true,"max_tokens":)" +
-           std::to_string(tokens) + R"(,"messages":[{"role":"user","content":"Question )" +
-           std::to_string(100 + number) + R"(: is the car charged?"}]})";
+           std::to_string(tokens) + R"(,"messages":[{"role":"user","content":"Hello )" +
+           std::to_string(100 + number) + R"("}]})";
 }
 
 std::vector<TimedClient> clients(const RunningFleet& fleet, const Plan& plan, bool direct) {

@@ -63,7 +63,7 @@ test::Question question_number(std::uint32_t number) {
 
 // The car that answers, once the answer has got somewhere; empty: it got nowhere.
 std::string car_in_mid_answer(test::DemoProcess& demo, test::ChatAnswer& answer, base::Prng& prng) {
-    if (!answer.wait_for_pieces(2 + prng.below(answer_tokens / 3)))
+    if (!answer.wait_for_text(8 + prng.below(answer_tokens)))
         return {};
     return demo.serving_vehicle();
 }
