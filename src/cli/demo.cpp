@@ -356,6 +356,8 @@ void Demo::report(const DemoResult& result) {
     if (options_.json) {
         std::cout << summary_json(result) << std::endl;
     } else {
+        if (interactive_)
+            std::cerr << '\n';
         std::cout << summary_text(result) << std::flush;
     }
     if (!own_state_dir_)

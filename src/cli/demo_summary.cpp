@@ -146,8 +146,11 @@ void add_doubts(const ComparisonResult& comparison, std::string& out) {
     }
 }
 
-// Nothing that a model said can steer a terminal.
-std::string as_json_text(const std::string& text) {
+// Nothing that a model said can steer a terminal or fill it.
+std::string as_json_text(std::string text) {
+    constexpr std::size_t bytes_max = 160;
+    if (text.size() > bytes_max)
+        text = text.substr(0, bytes_max) + "…";
     return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -127,10 +127,11 @@ TEST(DemoSummary, ShowsSomeAnswersThatWereNotRightOnce) {
 
 TEST(DemoSummary, IsReadableOnAnyTerminal) {
     DemoResult result;
-    result.wrong_answers.push_back({std::string(200, 'x'), "y", "z"});
+    result.wrong_answers.push_back({std::string(2'000, 'x'), "y", "z"});
     std::istringstream lines(summary_text(result));
     for (std::string line; std::getline(lines, line);)
-        EXPECT_TRUE(line.size() < 80 || line.find("xxx") != std::string::npos) << line;
+        EXPECT_TRUE(line.size() < 80 || (line.find("xxx…") != line.npos && line.size() < 180))
+            << line;
 }
 
 }  // namespace
