@@ -26,6 +26,8 @@ test('the demo shows its cars, and an answer that goes on elsewhere', async (con
     });
     const link = await until(() => said.match(/Live page: (\S+)/)?.[1], 'the address of the page\n' + said, start_limit_ms);
     const page = await browser.newPage();
+    // Engines run when nothing else wants the processor: on a full machine they say little.
+    page.setDefaultTimeout(start_limit_ms);
     const complaints = [];
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -46,6 +48,8 @@ test('the demo shows its cars, and an answer that goes on elsewhere', async (con
         headers: { authorization: 'Bearer ' + new URL(link).hash.slice(5), 'content-type': 'application/json' },
         body: JSON.stringify(body),
     });
+    // The tile of the car that answers next must not be taken for that of the car that has answered.
+    await page.locator('.tile.working').waitFor({ state: 'detached' });
     // Long enough to be watched.
     const answer = send('/v1/chat/completions', { messages: [{ role: 'user', content: 'sea' }], stream: true, max_tokens: 1800, ignore_eos: true })
         .then((reply) => reply.text());
