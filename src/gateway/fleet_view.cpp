@@ -22,20 +22,30 @@ bool is_loading(core::Reason reason) {
 
 }  // namespace
 
+std::optional<CarNumber> FleetView::find(const core::VehicleId& vehicle,
+                                         std::uint64_t identity) const {
+    return names_.find(identity,
+                       [&](CarNumber number) { return cars_[number].said.vehicle == vehicle; });
+}
+
 FleetView::News FleetView::announced(const core::Announcement& announcement,
                                      const std::string& fleet, base::Instant now) {
-    const auto known = numbers_.find(announcement.vehicle);
-    if (known == numbers_.end()) {
+    const std::uint64_t identity = scheduler::stable_hash(announcement.vehicle.value);
+    const auto known = find(announcement.vehicle, identity);
+    if (!known) {
         if (cars_.size() >= cars_max)
             return {};
         const auto number = static_cast<CarNumber>(cars_.size());
-        numbers_.emplace(announcement.vehicle, number);
-        cars_.emplace_back();
-        cars_.back().heard_at = now;
-        cars_.back().said.vehicle = announcement.vehicle;
+        names_.add(identity, number);
+        Car& car = cars_.emplace_back();
+        car.heard_at = now;
+        car.said.vehicle = announcement.vehicle;
+        car.identity = identity;
+        looked_for_at_.push_back(looked_for_at(car));
+        held_.emplace_back();
         return announced(announcement, fleet, now);
     }
-    const CarNumber number = known->second;
+    const CarNumber number = *known;
     Car& car = cars_[number];
     const auto order = announcement.incarnation <=> car.said.incarnation;
     // Duplicates and stragglers must not undo what is newer. A restarted car whose clock went
@@ -51,30 +61,32 @@ FleetView::News FleetView::announced(const core::Announcement& announcement,
             unready(number, model, now);
     }
     car.said = announcement;
-    car.fleet = fleet;
-    car.fleet_number = number_of_fleet(fleet);
+    if (car.fleet != fleet) {
+        car.fleet = fleet;
+        car.fleet_number = number_of_fleet(fleet);
+    }
     car.heard_at = now;
     car.reachable = true;
     car.full = false;
+    looked_for_at_[number] = looked_for_at(car);
     if (!announcement.models.empty())
-        hold(number, {announcement.models, abilities_of(announcement), car.fleet_number});
+        hold(number, announcement);
     update_ready(number, now);
     return news;
 }
 
 std::optional<CarNumber> FleetView::left(const core::VehicleId& vehicle,
                                          core::Incarnation incarnation, base::Instant now) {
-    const auto known = numbers_.find(vehicle);
-    if (known == numbers_.end())
+    const auto known = find(vehicle, scheduler::stable_hash(vehicle.value));
+    if (!known || cars_[*known].said.incarnation != incarnation)
         return std::nullopt;
-    if (cars_[known->second].said.incarnation != incarnation)
-        return std::nullopt;
-    distrust(known->second, now);
-    return known->second;
+    distrust(*known, now);
+    return known;
 }
 
 void FleetView::distrust(CarNumber number, base::Instant now) {
     cars_[number].reachable = false;
+    looked_for_at_[number] = looked_for_at(cars_[number]);
     update_ready(number, now);
 }
 
@@ -96,26 +108,39 @@ void FleetView::attempt_ended(CarNumber number, scheduler::Ending ending, base::
     update_ready(number, now);
 }
 
+base::Instant FleetView::looked_for_at(const Car& car) {
+    const base::Duration patience = car.reachable ? core::announcement_lifetime : remembered_for;
+    return car.heard_at + patience + base::Duration{1};
+}
+
 std::vector<CarNumber> FleetView::expire(base::Instant now) {
     std::vector<CarNumber> silent;
-    for (CarNumber number = 0; number < cars_.size(); ++number) {
-        Car& car = cars_[number];
-        if (car.reachable && now - car.heard_at > core::announcement_lifetime) {
-            distrust(number, now);
-            silent.push_back(number);
-        }
-        if (!car.reachable && now - car.heard_at > remembered_for && held_.contains(number)) {
-            count_held(held_.at(number), -1);
-            held_.erase(number);
-        }
+    for (CarNumber number = 0; number < looked_for_at_.size(); ++number) {
+        if (looked_for_at_[number] <= now)
+            look_for_silence(number, now, silent);
     }
     return silent;
 }
 
+void FleetView::look_for_silence(CarNumber number, base::Instant now,
+                                 std::vector<CarNumber>& silent) {
+    constexpr base::Instant never{INT64_MAX};
+    if (cars_[number].reachable) {
+        distrust(number, now);
+        silent.push_back(number);
+    }
+    if (looked_for_at_[number] > now)
+        return;
+    forget_held(number);
+    looked_for_at_[number] = never;
+}
+
 void FleetView::excuse_silence(base::Instant now) {
-    for (Car& car : cars_) {
-        if (car.reachable)
-            car.heard_at = now;
+    for (CarNumber number = 0; number < cars_.size(); ++number) {
+        if (!cars_[number].reachable)
+            continue;
+        cars_[number].heard_at = now;
+        looked_for_at_[number] = looked_for_at(cars_[number]);
     }
 }
 
@@ -140,13 +165,20 @@ void FleetView::unready(CarNumber number, const std::string& model, base::Instan
         willing_.erase(found);
 }
 
-void FleetView::hold(CarNumber number, Held held) {
+void FleetView::hold(CarNumber number, const core::Announcement& said) {
     Held& known = held_[number];
-    if (known == held)
+    const scheduler::Abilities abilities = abilities_of(said);
+    const scheduler::FleetNumber fleet = cars_[number].fleet_number;
+    if (known.models == said.models && known.abilities == abilities && known.fleet == fleet)
         return;
     count_held(known, -1);
-    known = std::move(held);
+    known = {said.models, abilities, fleet};
     count_held(known, 1);
+}
+
+void FleetView::forget_held(CarNumber number) {
+    count_held(held_[number], -1);
+    held_[number] = {};
 }
 
 void FleetView::count_held(const Held& held, int by) {
@@ -207,7 +239,7 @@ void FleetView::update_ready(CarNumber number, base::Instant now) {
     load.slots_total = total;
     load.slots_free = car.full ? 0 : total - busy;
     load.tokens_per_second = car.said.tokens_per_second;
-    load.identity = scheduler::stable_hash(car.said.vehicle.value);
+    load.identity = car.identity;
     load.abilities = abilities_of(car.said);
     load.fleet = car.fleet_number;
     if (car.said.stay)
@@ -275,9 +307,8 @@ std::optional<base::Instant> FleetView::expected_since(const std::string& model,
         if ((last && since <= *last) ||
             (*fleet != scheduler::any_fleet && cars_[number].fleet_number != *fleet))
             continue;
-        const auto held = held_.find(number);
-        if (model.empty() || held == held_.end() ||
-            std::ranges::find(held->second.models, model) != held->second.models.end())
+        const std::vector<std::string>& held = held_[number].models;
+        if (model.empty() || held.empty() || std::ranges::find(held, model) != held.end())
             last = since;
     }
     return last;
@@ -355,7 +386,7 @@ FleetView::Census FleetView::census(base::Instant now) const {
 }
 
 bool FleetView::knows_vehicle(const core::VehicleId& vehicle) const {
-    return numbers_.contains(vehicle);
+    return find(vehicle, scheduler::stable_hash(vehicle.value)).has_value();
 }
 
 std::optional<wire::VehicleRow> FleetView::row_of(const Car& car, base::Instant now) {
@@ -370,8 +401,8 @@ std::optional<wire::VehicleRow> FleetView::row_of(const Car& car, base::Instant 
 
 std::optional<wire::VehicleRow> FleetView::row(const core::VehicleId& vehicle,
                                                base::Instant now) const {
-    const auto found = numbers_.find(vehicle);
-    return found == numbers_.end() ? std::nullopt : row_of(cars_[found->second], now);
+    const auto known = find(vehicle, scheduler::stable_hash(vehicle.value));
+    return known ? row_of(cars_[*known], now) : std::nullopt;
 }
 
 std::vector<wire::VehicleRow> FleetView::rows(base::Instant now) const {

@@ -12,9 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/huge_pages.hpp"
 #include "base/prng.hpp"
 #include "base/time.hpp"
 #include "core/announcement.hpp"
+#include "gateway/car_names.hpp"
 #include "scheduler/scheduler.hpp"
 #include "wire/fleet.hpp"
 
@@ -41,6 +43,7 @@ struct Car {
     core::Announcement said;
     std::string fleet;  // that its membership proves
     scheduler::FleetNumber fleet_number = scheduler::any_fleet;
+    std::uint64_t identity = 0;  // scheduler::stable_hash of its name
     base::Instant heard_at;
     std::uint32_t active = 0;  // attempts that this gateway has open on it
     bool reachable = false;
@@ -121,7 +124,8 @@ public:
                                                       base::Instant now) const;
 
 private:
-    // What a car held and could do when it was last ready: the catalogue outlives a recall.
+    // What a car held and could do when it was last ready: the catalogue outlives a recall. No
+    // models: nothing is known, or no longer.
     struct Held {
         std::vector<std::string> models;
         scheduler::Abilities abilities = 0;
@@ -145,23 +149,32 @@ private:
         [[nodiscard]] bool use_shunned(scheduler::FleetNumber fleet) const;
     };
 
+    [[nodiscard]] std::optional<CarNumber> find(const core::VehicleId& vehicle,
+                                                std::uint64_t identity) const;
     [[nodiscard]] static std::optional<wire::VehicleRow> row_of(const Car& car, base::Instant now);
     void update_ready(CarNumber number, base::Instant now);
     void unready(CarNumber number, const std::string& model, base::Instant now);
-    void hold(CarNumber number, Held held);
+    void hold(CarNumber number, const core::Announcement& said);
+    void forget_held(CarNumber number);
+    void look_for_silence(CarNumber number, base::Instant now, std::vector<CarNumber>& silent);
+    // Unless it is heard before.
+    [[nodiscard]] static base::Instant looked_for_at(const Car& car);
     void count_held(const Held& held, int by);
     [[nodiscard]] scheduler::FleetNumber number_of_fleet(const std::string& fleet);
     // any_fleet if none is asked for; nullopt: no car is known to be of it.
     [[nodiscard]] std::optional<scheduler::FleetNumber> find_fleet(const CarNeeds& needs) const;
 
-    std::vector<Car> cars_;
-    std::unordered_map<core::VehicleId, CarNumber> numbers_;
+    std::vector<Car, base::HugePages<Car>> cars_;
+    // Of each car: it is looked for many times a second who has fallen silent, and this is all that
+    // has to be read of those who have not.
+    std::vector<base::Instant, base::HugePages<base::Instant>> looked_for_at_;
+    std::vector<Held, base::HugePages<Held>> held_;  // of each car
+    CarNames names_;
     std::unordered_map<std::string, Willing> willing_;
     std::map<std::pair<std::string, scheduler::FleetNumber>, base::Instant> served_until_;
     std::map<CarNumber, base::Instant> loading_;  // since when
     std::unordered_map<std::string, scheduler::FleetNumber> fleet_numbers_;
     std::map<std::pair<std::string, scheduler::FleetNumber>, Holders> holders_;
-    std::unordered_map<CarNumber, Held> held_;
     scheduler::Breakers breakers_;
 };
 

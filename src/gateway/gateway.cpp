@@ -39,6 +39,7 @@ void Gateway::start() {
             // The server vouches for the subject; the name inside must agree with it.
             if (announcement && wire::parse_vehicle(message.subject) == announcement->vehicle) {
                 std::string fleet = memberships_.fleet_of(*announcement, parts_.loop.wall_now());
+                announcement->membership.clear();  // of no more use
                 feed(Announced{std::move(*announcement), std::move(fleet)});
             } else {
                 base::log_warning("gateway", "dropped an announcement on " + message.subject);
@@ -136,6 +137,7 @@ void Gateway::tell_demand() {
 
 void Gateway::tick() {
     timer_ = parts_.loop.after(tick_period, [this] { tick(); });
+    core_.note_losses(parts_.bus.losses());
     feed(Tick{});
     forwards_.look(parts_.loop.now());
     if (batches_)

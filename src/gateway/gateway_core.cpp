@@ -48,6 +48,7 @@ void GatewayCore::on(const ClientGone& event, Now now, Effects& effects) {
 
 void GatewayCore::on(const Announced& event, Now now, Effects& effects) {
     const FleetView::News news = fleet_.announced(event.announcement, event.fleet, now.instant);
+    ++(news.accepted ? announcements_taken_ : announcements_outdated_);
     if (!news.accepted)
         return;
     if (news.reincarnated) {

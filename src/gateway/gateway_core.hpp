@@ -119,6 +119,8 @@ public:
     [[nodiscard]] wire::GatewayFigures figures() const;
     // For a scrape of /metrics.
     [[nodiscard]] std::string metrics_text(base::Instant now, base::WallTime wall_now);
+    // What the bus has lost so far, for the same.
+    void note_losses(const bus::Losses& losses) { bus_losses_ = losses; }
     [[nodiscard]] const FleetView& fleet() const { return fleet_; }
     [[nodiscard]] const core::KeyBook& key_book() const { return keys_.book(); }
     [[nodiscard]] Room room() const;
@@ -284,6 +286,7 @@ private:
                        std::uint64_t output_tokens, Now now);
     void count_queue_wait(const Exchange& exchange, Now now);
     void count_lost_attempt(const Answer& answer, std::string_view why);
+    void count_losses();
 
     // ends (gateway_core.cpp)
     void fail(Exchange& exchange, const wire::ApiError& error, Now now, Effects& effects,
@@ -339,6 +342,9 @@ private:
     } left_out_;
 
     wire::GatewayFigures figures_;
+    std::uint64_t announcements_taken_ = 0;
+    std::uint64_t announcements_outdated_ = 0;
+    bus::Losses bus_losses_;
     std::deque<double> gaps_ms_;
     std::unique_ptr<metrics::Registry> metrics_ = std::make_unique<metrics::Registry>();
     base::Instant demand_told_at_;

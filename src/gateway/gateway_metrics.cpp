@@ -59,6 +59,16 @@ void GatewayCore::count_lost_attempt(const Answer& answer, std::string_view why)
         metrics_->add(Metric::resumes, {why});
 }
 
+void GatewayCore::count_losses() {
+    const auto count = [this](std::string_view kind, std::uint64_t lost) {
+        metrics_->raise_to(Metric::bus_losses, {kind}, static_cast<double>(lost));
+    };
+    count("published_while_disconnected", bus_losses_.published_while_disconnected);
+    count("published_too_fast", bus_losses_.published_too_fast);
+    count("denied", bus_losses_.denied);
+    count("received_too_fast", bus_losses_.received_too_fast);
+}
+
 std::string GatewayCore::metrics_text(base::Instant now, base::WallTime wall_now) {
     const wire::GatewayFigures shown = figures();
     metrics_->set(Metric::queue_depth, {}, static_cast<double>(shown.requests_waiting));
@@ -69,6 +79,10 @@ std::string GatewayCore::metrics_text(base::Instant now, base::WallTime wall_now
         const std::int64_t age_us = wall_now.us - keys_.book().issued_at.us;
         metrics_->set(Metric::key_book_age, {}, static_cast<double>(age_us) * 1e-6);
     }
+    metrics_->raise_to(Metric::announcements, {"taken"}, static_cast<double>(announcements_taken_));
+    metrics_->raise_to(Metric::announcements, {"outdated"},
+                       static_cast<double>(announcements_outdated_));
+    count_losses();
     const FleetView::Census census = fleet_.census(now);
     metrics_->set(Metric::vehicles, {"ready"}, static_cast<double>(census.ready));
     metrics_->set(Metric::vehicles, {"unreachable"}, static_cast<double>(census.unreachable));

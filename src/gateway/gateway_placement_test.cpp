@@ -53,6 +53,17 @@ TEST_F(GatewayPlacement, AConversationGoesBackToItsCar) {
     EXPECT_GT(cars.size(), 2U) << "conversations spread";
 }
 
+TEST_F(GatewayPlacement, CountsWhatItIsToldAndWhatIsLostOnTheWay) {
+    announce("car1");
+    announce("car2");
+    --sequence;
+    announce("car2");  // said already
+    core.note_losses({.received_too_fast = 3});
+    EXPECT_TRUE(counts("idlewatt_announcements_total{outcome=\"taken\"} 2\n"));
+    EXPECT_TRUE(counts("idlewatt_announcements_total{outcome=\"outdated\"} 1\n"));
+    EXPECT_TRUE(counts("idlewatt_bus_losses_total{kind=\"received_too_fast\"} 3\n"));
+}
+
 TEST_F(GatewayPlacement, ACarThatKeepsFailingIsLeftAloneThroughItsRestarts) {
     std::uint64_t request = 0;
     std::uint64_t incarnation = 1;

@@ -31,6 +31,7 @@ enum class Metric {
     rejections,             // by reason
     placements,             // by outcome
     key_book_age,           //
+    announcements,          // by outcome
     vehicles,               // by state
     vehicle_slots,          // by state
     vehicles_ineligible,    // by reason
