@@ -40,7 +40,7 @@ inline constexpr std::size_t held_reasoning_bytes_max = 2 * 1024 * 1024;
 // Tokens that follow one another as quickly as this are said together, so often and no more, from
 // the second on: nobody reads faster, and a message costs every process on its way more than a
 // token in it.
-inline constexpr base::Duration gathered_gap_max = base::milliseconds(3);
+inline constexpr base::Duration gathered_gap_max = base::milliseconds(5);
 inline constexpr base::Duration gathering_period = base::milliseconds(10);
 
 // The longest beginning of at most so many bytes that ends between two characters.
