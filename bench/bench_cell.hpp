@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // A cell for benchmarks: the gateway program and a real NATS server as processes, and cars in this
-// one, real but for their engine, which costs next to nothing.
+// one, real but for their engine, which costs next to nothing, and their disk, which forgets.
 //
 // Lifecycle: construction runs the loop until all answer; destruction ends the processes.
 // Threads: the loop's.

@@ -9,7 +9,7 @@
 //   Idlewatt the gateway program as it is, with one fixed key; behind it a stub, too: it speaks
 //            NATS's protocol and says what a car with an in-memory engine says (stub_car.hpp)
 //   fleet    the same program with a real NATS server and a real car's agent, which signs its
-//            receipts, and an in-memory engine
+//            receipts and has no disk, and an in-memory engine
 //
 // What is measured has one core for itself; what stands before and behind it shares the other. So
 // the bars compare the gateway program with a proxy program, each with a stub behind it. They are
@@ -72,12 +72,12 @@ std::string bench_program(const std::string& name) {
     return first_line_of(std::string(IDLEWATT_SOURCE_DIR) + "/tools/bench-programs " + name);
 }
 
-std::string question(bool stream) {
+std::string question() {
     std::string text = R"({"model":"memory","messages":[{"role":"system","content":"You answer in )"
                        R"(a few words."},{"role":"user","content":"What is the time of day at )"
                        R"(which most cars stand still?"}],"max_tokens":)" +
                        std::to_string(answer_tokens);
-    return text + (stream ? R"(,"stream":true})" : "}");
+    return text + "}";
 }
 
 // As long as Idlewatt's.
@@ -146,7 +146,7 @@ public:
     }
 
     // Empty: wrk said nothing.
-    std::optional<Measured> ask(const Target& target, int seconds, bool stream) {
+    std::optional<Measured> ask(const Target& target, int seconds) {
         const OnCore pinned(other_core_);
         base::SpawnOptions spawn;
         spawn.argv = {"wrk",
@@ -159,7 +159,7 @@ public:
                       "-s",
                       peers + "/ask.lua",
                       "http://127.0.0.1:" + std::to_string(target.port) + "/v1/chat/completions"};
-        spawn.environment = {{"ASK_BODY", question(stream)}, {"ASK_KEY", target.key}};
+        spawn.environment = {{"ASK_BODY", question()}, {"ASK_KEY", target.key}};
         if (!target.custom_host.empty())
             spawn.environment.emplace_back("ASK_CUSTOM_HOST", target.custom_host);
         spawn.output_file = folder_.path + "/wrk.log";
@@ -334,13 +334,13 @@ void peers_in_turn(benchmark::State& state) {
         targets.push_back({"fleet", fleet.port, fleet.gateway->pid(), fleet.api_key});
         loop.run_for(base::seconds(3));  // announcements; Portkey loads
         for (Target& target : targets) {
-            if (!stage.ask(target, 1, false))
+            if (!stage.ask(target, 1))
                 return state.SkipWithError(
                     (target.name + " gives no answer; run `make bench`").c_str());
         }
         for (int round = 0; round < rounds; ++round) {
             for (Target& target : targets) {
-                const auto measured = stage.ask(target, seconds_each, false);
+                const auto measured = stage.ask(target, seconds_each);
                 if (!measured || measured->failed > 0)
                     return state.SkipWithError((target.name + " did not answer all").c_str());
                 target.series.push_back(*measured);

@@ -20,6 +20,7 @@
 
 #include "bench_cell.hpp"
 #include "core/core.hpp"
+#include "wire/bundle.hpp"
 #include "wire/subject.hpp"
 #include "wire/wire.hpp"
 
@@ -41,19 +42,21 @@ class Conversation {
 public:
     Conversation(int socket, const StubCarOptions& options) : socket_(socket), options_(options) {
         std::uint64_t sequence = 0;
-        said_.push_back(wire::encode(core::FromCar(core::Alive{1, 0})));
+        std::vector<std::string> messages;
         for (long token = 0; token < options.answer_tokens; ++token) {
             core::Piece piece;
             piece.ids = {static_cast<std::int32_t>(100 + token)};
             piece.text = " night";
             piece.token_count = 1;
             piece.prompt_tokens = 24;
-            said_.push_back(
+            messages.push_back(
                 wire::encode(core::FromCar(core::Numbered{++sequence, std::move(piece)})));
         }
         const core::Finished finished{core::FinishReason::length, 24,
                                       static_cast<std::uint32_t>(options.answer_tokens), 0};
-        said_.push_back(wire::encode(core::FromCar(core::Numbered{++sequence, finished})));
+        messages.push_back(wire::encode(core::FromCar(core::Numbered{++sequence, finished})));
+        // To a client that does not stream; see agent/sayings.hpp.
+        said_ = wire::bundle(messages);
         out_ = R"(INFO {"server_id":"STUB","server_name":"stub","version":"2.10.0","proto":1,)"
                R"("headers":true,"max_payload":1048576,"nonce":"c3R1Yi1ub25jZQ"})";
         out_ += line_end;
@@ -137,14 +140,12 @@ private:
         const std::size_t in = subject.find(".in.");
         if (in == subject.npos || out_sid_.empty())
             return;
-        for (const std::string& payload : said_) {
-            out_ += "MSG ";
-            out_ += subject.substr(0, in);
-            out_ += ".out.";
-            out_ += gateway_;
-            out_ += subject.substr(in + 3);
-            deliver(out_sid_, payload);
-        }
+        out_ += "MSG ";
+        out_ += subject.substr(0, in);
+        out_ += ".out.";
+        out_ += gateway_;
+        out_ += subject.substr(in + 3);
+        deliver(out_sid_, said_);
     }
 
     void deliver(const std::string& sid, const std::string& payload) {
@@ -187,7 +188,7 @@ private:
 
     int socket_;
     StubCarOptions options_;
-    std::vector<std::string> said_;
+    std::string said_;
     std::vector<char> in_ = std::vector<char>(receive_bytes);
     std::size_t held_ = 0;  // of in_
     std::string out_;

@@ -24,6 +24,7 @@ Agent::Agent(const AgentParts& parts, AgentOptions options, AgentObserver observ
             parts.loop.now()),
       receipts_(parts.loop, parts.bus, parts.spool, parts.key, subjects_, options_.vehicle,
                 options_.seed),
+      sayings_(parts.bus, subjects_, options_.vehicle, options_.incarnation),
       cell_(parts.loop, parts.bus, parts.spool, parts.cell, subjects_, options_.vehicle,
             options_.seed, [this](const Event& event) { feed(event); }) {}
 
@@ -95,6 +96,7 @@ void Agent::finish_terminating() {
 void Agent::tick() {
     timer_ = parts_.loop.after(tick_period, [this] { tick(); });
     feed(Tick{});
+    sayings_.flush();
     if (terminated_)
         finish_terminating();
 }
@@ -148,6 +150,7 @@ void Agent::perform(const DecodeWork& effect) {
 
 void Agent::perform(const Generate& effect) {
     energy_.begin(effect.attempt, parts_.engine.cpu_time());
+    sayings_.begin(effect.attempt, effect.generation.request_json);
     const core::AttemptId attempt = effect.attempt;
     engine::StreamHandler handler;
     handler.on_piece = [this, attempt, alive = alive_](core::Piece piece) {
@@ -180,12 +183,6 @@ void Agent::perform(const PauseStream& effect) {
         parts_.engine.set_paused(found->second, effect.paused);
 }
 
-void Agent::perform(const Say& effect) {
-    parts_.bus.publish(
-        subjects_.out(options_.vehicle, effect.gateway, options_.incarnation, effect.attempt),
-        wire::encode(effect.message));
-}
-
 void Agent::perform(const Announce& effect) {
     parts_.bus.publish(subjects_.announce(options_.vehicle), wire::encode(effect.announcement));
 }
@@ -204,6 +201,7 @@ void Agent::perform(const CloseReceipt& effect) {
     const meter::Energy energy = parts_.meter.energy_of(energy_.take(receipt.attempt));
     receipt.energy_j = energy.energy_j;
     receipt.energy_estimated = energy.estimated;
+    sayings_.forget(receipt.attempt);
     receipts_.close(std::move(receipt));
 }
 

@@ -19,6 +19,7 @@
 #include "agent/energy_share.hpp"
 #include "agent/event.hpp"
 #include "agent/receipt_book.hpp"
+#include "agent/sayings.hpp"
 #include "base/loop.hpp"
 #include "bus/bus.hpp"
 #include "core/core.hpp"
@@ -89,7 +90,7 @@ private:
     void perform(const Generate& effect);
     void perform(const CancelStream& effect);
     void perform(const PauseStream& effect);
-    void perform(const Say& effect);
+    void perform(const Say& effect) { sayings_.say(effect); }
     void perform(const Announce& effect);
     void perform(const KeepDraft& effect);
     void perform(const CloseReceipt& effect);
@@ -116,6 +117,7 @@ private:
     wire::Subjects subjects_;
     AgentCore core_;
     ReceiptBook receipts_;
+    Sayings sayings_;
     CellLink cell_;
     EnergyShare energy_;
     std::map<core::AttemptId, engine::StreamId> streams_;

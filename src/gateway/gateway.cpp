@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/log.hpp"
+#include "wire/bundle.hpp"
 #include "wire/wire.hpp"
 
 namespace idlewatt::gateway {
@@ -45,16 +46,9 @@ void Gateway::start() {
                 base::log_warning("gateway", "dropped an announcement on " + message.subject);
             }
         })));
-    subscriptions_.push_back(parts_.bus.subscribe(
-        subjects_.all_out(options_.core.gateway), guarded([this](const bus::Message& message) {
-            const auto from = wire::parse_out(message.subject);
-            auto said = wire::decode_from_car(message.payload);
-            if (from && said) {
-                feed(CarSaid{*from, std::move(*said)});
-            } else {
-                base::log_warning("gateway", "dropped a message on " + message.subject);
-            }
-        })));
+    subscriptions_.push_back(
+        parts_.bus.subscribe(subjects_.all_out(options_.core.gateway),
+                             guarded([this](const bus::Message& message) { hear_car(message); })));
     parts_.bus.on_departure(
         guarded([this](const bus::Departure& departure) { take_departure(departure); }));
     parts_.bus.on_state(guarded([this](bool connected) {
@@ -70,6 +64,23 @@ void Gateway::start() {
     feed(BusChanged{parts_.bus.connected()});
     tick();
     tell_demand();
+}
+
+void Gateway::hear_car(const bus::Message& message) {
+    const auto from = wire::parse_out(message.subject);
+    const auto messages = wire::unbundle(message.payload);
+    if (!from || !messages) {
+        base::log_warning("gateway", "dropped a message on " + message.subject);
+        return;
+    }
+    for (const std::string_view bytes : *messages) {
+        auto said = wire::decode_from_car(bytes);
+        if (said) {
+            feed(CarSaid{*from, std::move(*said)});
+        } else {
+            base::log_warning("gateway", "dropped a message on " + message.subject);
+        }
+    }
 }
 
 void Gateway::listen() {

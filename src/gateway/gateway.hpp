@@ -95,6 +95,7 @@ private:
     void perform(Record& effect);
     void perform(Forward& effect);
     void perform(BatchDeferred& effect);
+    void hear_car(const bus::Message& message);
     void listen();
     void start_books();
     void start_batches();
