@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "metrics/metrics.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -23,10 +24,19 @@ namespace {
 using Values = std::vector<std::string>;
 constexpr std::string_view other = "other";
 
+// Finds a series by labels that nobody has copied yet.
+struct InOrder {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+        return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+    }
+};
+
 template <class T>
 struct Series {
     prometheus::Family<T>* family = nullptr;
-    std::map<Values, T*> known;
+    std::map<Values, T*, InOrder> known;
 };
 
 using AnySeries = std::variant<Series<prometheus::Counter>, Series<prometheus::Gauge>,
@@ -78,6 +88,9 @@ struct Registry::Implementation {
 
     template <class T>
     T& find(Metric metric, Labels labels) {
+        auto& mine = std::get<Series<T>>(series[static_cast<std::size_t>(metric)]);
+        if (const auto known = mine.known.find(labels); known != mine.known.end())
+            return *known->second;
         const Definition& each = definition(metric);
         Values values;
         for (const std::string_view value : labels)
@@ -86,7 +99,6 @@ struct Registry::Implementation {
         while (expected < labels_max && !each.labels[expected].empty())
             ++expected;
         IDLEWATT_ASSERT(values.size() == expected);
-        auto& mine = std::get<Series<T>>(series[static_cast<std::size_t>(metric)]);
         auto found = mine.known.find(values);
         if (found == mine.known.end() && mine.known.size() + 1 >= series_max) {
             values.assign(expected, std::string(other));
