@@ -11,14 +11,34 @@ namespace {
 
 constexpr int addend_max = 99;
 
-constexpr std::array additions = {"What is {a} + {b}?",     "What is {a} plus {b}?",
-                                  "How much is {a} + {b}?", "How much is {a} plus {b}?",
-                                  "Add {a} and {b}.",       "Please add {a} and {b}.",
-                                  "{a} + {b} = ?",          "Can you add {a} and {b}?"};
-constexpr std::array subtractions = {"What is {a} - {b}?",     "What is {a} minus {b}?",
-                                     "How much is {a} - {b}?", "How much is {a} minus {b}?",
-                                     "Take {b} from {a}.",     "Please take {b} from {a}.",
-                                     "{a} - {b} = ?",          "Can you take {b} from {a}?"};
+constexpr std::array additions = {"What is {a} + {b}?",
+                                  "What is {a} plus {b}?",
+                                  "How much is {a} + {b}?",
+                                  "How much is {a} plus {b}?",
+                                  "Add {a} and {b}.",
+                                  "Please add {a} and {b}.",
+                                  "{a} + {b} = ?",
+                                  "Can you add {a} and {b}?",
+                                  "{a}+{b}",
+                                  "{a} + {b}",
+                                  "what is {a}+{b}?",
+                                  "how much is {a} + {b}",
+                                  "{a}+{b}=?",
+                                  "{a} plus {b}"};
+constexpr std::array subtractions = {"What is {a} - {b}?",
+                                     "What is {a} minus {b}?",
+                                     "How much is {a} - {b}?",
+                                     "How much is {a} minus {b}?",
+                                     "Take {b} from {a}.",
+                                     "Please take {b} from {a}.",
+                                     "{a} - {b} = ?",
+                                     "Can you take {b} from {a}?",
+                                     "{a}-{b}",
+                                     "{a} - {b}",
+                                     "what is {a}-{b}?",
+                                     "how much is {a} - {b}",
+                                     "{a}-{b}=?",
+                                     "{a} minus {b}"};
 
 int applied(int a, char sign, int b) {
     return sign == '+' ? a + b : a - b;

@@ -29,9 +29,9 @@ struct Share {
     Kind kind;
     std::uint64_t percent;
 };
-constexpr std::array shares = {Share{Kind::sum, 30},   Share{Kind::charge, 20},
+constexpr std::array shares = {Share{Kind::sum, 25},   Share{Kind::charge, 15},
                                Share{Kind::ready, 20}, Share{Kind::reason, 15},
-                               Share{Kind::talk, 10},  Share{Kind::unknown, 5}};
+                               Share{Kind::talk, 10},  Share{Kind::unknown, 15}};
 
 Lesson draw_lesson(base::Prng& prng) {
     std::uint64_t number = prng.below(100);
