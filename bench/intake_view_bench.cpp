@@ -101,7 +101,8 @@ void view(benchmark::State& state) {
                 fleet.announced(said, fleet_named(number), now);
             });
         }
-        const std::string of = ", " + std::to_string(cars / 1000) + " thousand cars";
+        const std::string of = cars == 1'000'000 ? ", 1,000,000 cars"
+                                                 : ", " + std::to_string(cars / 1000) + ",000 cars";
         report({"placement", "as a gateway chooses, model, fleet, stay, own car" + of,
                 middle(chosen), "ns", "CPU time", placement_bar_ns, Better::lower});
         report({"placement",
