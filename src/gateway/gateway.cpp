@@ -3,6 +3,7 @@
 #include "gateway/gateway.hpp"
 
 #include <charconv>
+#include <utility>
 
 #include "base/log.hpp"
 #include "wire/bundle.hpp"
@@ -170,7 +171,7 @@ void Gateway::look_whether_told() {
         return;
     const base::Duration since = parts_.loop.now() - stop_asked_at_;
     if (since >= gateway_stop_max || (since >= tick_period && core_.all_told()))
-        parts_.loop.post(stopped_);
+        parts_.loop.post(std::exchange(stopped_, [] {}));  // once
 }
 
 // A connection's label names the run of the agent: "<vehicle>/<incarnation>". The name is the
