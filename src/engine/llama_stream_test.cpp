@@ -72,8 +72,9 @@ private:
         (void)::recv(client, request, sizeof request, 0);
         for (const std::string& part : parts)
             send_all(client, part);
-        if (closing >= 0) [[maybe_unused]]
-            const auto closed = ::read(closing, request, sizeof request);
+        if (closing >= 0) {
+            [[maybe_unused]] const ssize_t closed = ::read(closing, request, sizeof request);
+        }
         ::close(client);
     }
 
