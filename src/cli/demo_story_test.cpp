@@ -87,7 +87,7 @@ TEST(DemoStory, TheDayThatIsPlayedHasMorningRecallKillAndEvening) {
         // The story's clock and the words of a caption agree, and there is time to read it: at the
         // usual speed an hour takes 2.5 seconds.
         const std::int64_t at_minutes = clock_of(day, caption.at).ns / minutes(1).ns;
-        char clock[8];
+        char clock[32];
         std::snprintf(clock, sizeof clock, "%02d:%02d ", static_cast<int>(at_minutes / 60),
                       static_cast<int>(at_minutes % 60));
         EXPECT_TRUE(caption.text.starts_with(clock));
