@@ -44,6 +44,7 @@ public:
     base::Result<void> put(std::string_view, std::string_view) override { return {}; }
     base::Result<void> erase(std::string_view) override { return {}; }
     base::Result<void> sync() override { return {}; }
+    void sync_soon() override {}
     [[nodiscard]] std::vector<spool::Record> records() const override { return {}; }
 };
 

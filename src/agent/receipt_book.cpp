@@ -90,7 +90,7 @@ void ReceiptBook::close(core::Receipt receipt) {
         return;
     if (outbox_.add(std::move(made)))
         report(spool_.erase(draft_key(receipt.attempt)));
-    outbox_.sync();
+    outbox_.sync_soon();
 }
 
 core::ReceiptId ReceiptBook::id_for(const core::Receipt& receipt) {

@@ -26,6 +26,7 @@ public:
         return below_->erase(key);
     }
     [[nodiscard]] base::Result<void> sync() override { return below_->sync(); }
+    void sync_soon() override { below_->sync_soon(); }
     [[nodiscard]] std::vector<spool::Record> records() const override { return below_->records(); }
 
 private:

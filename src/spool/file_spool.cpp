@@ -14,6 +14,7 @@
 #include "base/descriptor.hpp"
 #include "base/log.hpp"
 #include "spool/format.hpp"
+#include "spool/sync_thread.hpp"
 
 namespace idlewatt::spool {
 
@@ -88,13 +89,14 @@ base::Result<void> lock(int fd, const std::string& path) {
 
 class FileSpool final : public Spool {
 public:
-    explicit FileSpool(std::string path) : path_(std::move(path)) {}
+    explicit FileSpool(std::string path) : path_(std::move(path)), sync_thread_(path_) {}
 
     base::Result<void> open();
 
     base::Result<void> put(std::string_view key, std::string_view value) override;
     base::Result<void> erase(std::string_view key) override;
     base::Result<void> sync() override;
+    void sync_soon() override { sync_thread_.ask(fd_.get()); }
     [[nodiscard]] std::vector<Record> records() const override { return live_.all(); }
 
 private:
@@ -110,6 +112,7 @@ private:
 
     std::string path_;
     base::Descriptor fd_;
+    SyncThread sync_thread_;
     LiveRecords live_;
     std::uint64_t end_ = 0;              // of the last sound record
     std::uint64_t next_rewrite_at_ = 0;  // after a failed one: not before the file has grown

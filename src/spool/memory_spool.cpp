@@ -75,6 +75,8 @@ public:
         return {};
     }
 
+    void sync_soon() override { (void)sync(); }
+
     [[nodiscard]] std::vector<Record> records() const override { return state_.written.all(); }
 
 private:

@@ -34,7 +34,8 @@ Outbox::~Outbox() {
     *alive_ = false;
     if (timer_)
         loop_.cancel(*timer_);
-    sync();
+    if (unsynced_)
+        kept(spool_.sync());
 }
 
 void Outbox::recover() {
@@ -57,9 +58,9 @@ bool Outbox::add(Parcel parcel) {
     return stored;
 }
 
-void Outbox::sync() {
+void Outbox::sync_soon() {
     if (std::exchange(unsynced_, false))
-        kept(spool_.sync());
+        spool_.sync_soon();
 }
 
 void Outbox::deliver_now() {
@@ -81,7 +82,7 @@ void Outbox::deliver_after(base::Duration delay) {
 }
 
 void Outbox::deliver() {
-    sync();
+    sync_soon();
     if (asking_ || parcels_.empty())
         return;
     const auto count = static_cast<long>(std::min(parcels_.size(), options_.batch_max));

@@ -56,10 +56,10 @@ public:
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
 
-    // With the operating system when it returns (survives kill -9), on the disk after sync() or
-    // within `gather`. False: the disk refuses.
+    // With the operating system when it returns (survives kill -9), on its way to the disk after
+    // sync_soon() or within `gather`. False: the disk refuses.
     bool add(Parcel parcel);
-    void sync();
+    void sync_soon();
     // After a reconnect: no need to wait for the next try.
     void deliver_now();
 

@@ -7,7 +7,8 @@
 // Lifecycle: opened by file_spool.hpp or memory_spool.hpp before the agent starts; one process at
 // a time holds it. Errors: limit_exceeded when a limit below is reached, io when the disk is full
 // or refuses; in both cases nothing has changed. Threads: its owner's loop; calls return when the
-// record is with the operating system (survives kill -9); sync() makes it survive a power cut.
+// record is with the operating system (survives kill -9); sync() makes it survive a power cut, and
+// may take as long as the disk does.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +39,8 @@ public:
     // No effect when there is none.
     [[nodiscard]] virtual base::Result<void> erase(std::string_view key) = 0;
     [[nodiscard]] virtual base::Result<void> sync() = 0;
+    // Begins it and does not wait for the disk; what goes wrong is logged.
+    virtual void sync_soon() = 0;
     // In the order of their first put.
     [[nodiscard]] virtual std::vector<Record> records() const = 0;
 };
