@@ -3,18 +3,12 @@
 #include "bus/nats_client.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <utility>
-
-#include <netinet/in.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <nats/nats.h>
 
@@ -266,34 +260,6 @@ tl::unexpected<base::Error> failure(natsStatus status, const NatsClientOptions& 
 
 }  // namespace
 
-// libnats does not tell its socket: that of ours with the connection's own address and port.
-int socket_of(natsConnection* connection) {
-    char* address = nullptr;
-    int port = 0;
-    if (natsConnection_GetLocalIPAndPort(connection, &address, &port) != NATS_OK)
-        return -1;
-    std::free(address);
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
-        const int fd = std::atoi(entry.path().filename().c_str());
-        sockaddr_storage own{};
-        sockaddr_storage peer{};
-        socklen_t own_size = sizeof own;
-        socklen_t peer_size = sizeof peer;
-        if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_size) != 0 ||
-            ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) {
-            continue;
-        }
-        const in_port_t found =
-            own.ss_family == AF_INET    ? reinterpret_cast<const sockaddr_in&>(own).sin_port
-            : own.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(own).sin6_port
-                                        : 0;
-        if (found == htons(static_cast<in_port_t>(port)))
-            return fd;
-    }
-    return -1;
-}
-
 struct NatsClient::Implementation {
     struct Subscription {
         natsSubscription* subscription = nullptr;
@@ -304,7 +270,6 @@ struct NatsClient::Implementation {
     std::shared_ptr<std::atomic<bool>> lost = std::make_shared<std::atomic<bool>>(false);
     void* closure = nullptr;
     natsConnection* connection = nullptr;
-    int socket = -1;  // of the connection, which closes it
     std::map<std::uint64_t, Subscription> subscriptions;
 
     void drop(const Subscription& subscription) const {
@@ -341,7 +306,6 @@ base::Result<std::unique_ptr<NatsClient>> NatsClient::open(const NatsClientOptio
     if (status != NATS_OK) {
         return failure(status, options);
     }
-    impl->socket = socket_of(impl->connection);
     return std::unique_ptr<NatsClient>(new NatsClient(std::move(impl)));
 }
 
@@ -387,18 +351,6 @@ void NatsClient::publish(const std::string& subject, const std::string& reply,
         base::log_error("bus", "the server's max_payload refuses " + std::to_string(size) +
                                    " bytes; set it to at least 1 MiB");
     }
-}
-
-bool NatsClient::publish_now(const std::string& subject, const std::string& reply,
-                             const std::string& payload) {
-    int unsent = 0;
-    if (lost() || impl_->socket < 0 || ::ioctl(impl_->socket, TIOCOUTQ, &unsent) != 0 ||
-        static_cast<std::size_t>(unsent) + subject.size() + reply.size() + payload.size() >
-            unsent_bytes_max) {
-        return false;
-    }
-    publish(subject, reply, payload);
-    return true;
 }
 
 bool NatsClient::flush(base::Duration timeout) {

@@ -9,9 +9,8 @@
 // when the server does or dies. connect_nats() waits with it; a loop that runs and the destruction
 // of a bus are not held up.
 //
-// Threads: all members but publish_now() on one thread, the worker's; they may block, each for at
-// most the write deadline. libnats's own threads push messages into the inbound queue and set the
-// lost flag.
+// Threads: all members on one thread, the worker's; they may block, each for at most the write
+// deadline. libnats's own threads push messages into the inbound queue and set the lost flag.
 #pragma once
 
 #include <atomic>
@@ -34,10 +33,6 @@ inline constexpr base::Duration write_deadline = base::seconds(2);
 // Per subscription, inside libnats, on the way to the inbound queue.
 inline constexpr int subscription_messages_max = 64 * 1024;
 inline constexpr int subscription_bytes_max = 64 * 1024 * 1024;
-
-// What may be on its way to the server for another message to be sent without waiting: far less
-// than a socket holds.
-inline constexpr std::size_t unsent_bytes_max = 8 * 1024;
 
 struct NatsClientOptions {
     std::vector<std::string> urls;
@@ -71,10 +66,6 @@ public:
     [[nodiscard]] bool subscribe(std::uint64_t id, const std::string& pattern);
     void unsubscribe(std::uint64_t id);
     void publish(const std::string& subject, const std::string& reply, const std::string& payload);
-    // The same by any thread, while no other is inside a client's member. False: it could have to
-    // wait for the server, and nothing was sent.
-    [[nodiscard]] bool publish_now(const std::string& subject, const std::string& reply,
-                                   const std::string& payload);
     // Waits until the server has handled everything so far.
     [[nodiscard]] bool flush(base::Duration timeout);
 

@@ -84,8 +84,6 @@ struct NatsLink::Worker {
     std::size_t bytes = 0;
     bool stopping = false;
     bool ended = false;
-    // The worker thread waits with a connection: while the lock is held, that is the holder's.
-    bool resting = false;
     Losses losses;
 
     // The worker thread's own.
@@ -244,10 +242,8 @@ struct NatsLink::Worker {
             bool stop = false;
             {
                 std::unique_lock lock(signal->mutex);
-                resting = true;
                 signal->changed.wait(
                     lock, [this] { return !commands.empty() || client->lost() || stopping; });
-                resting = false;
                 if (client->lost())
                     return;
                 stop = stopping;
@@ -323,11 +319,6 @@ struct NatsLink::Worker {
     void push(Command command) {
         std::unique_lock lock(signal->mutex);
         if (command.kind == Command::Kind::publish) {
-            // To wake the worker takes longer than to send what can be sent at once.
-            if (resting && commands.empty() && command.id == generation &&
-                client->publish_now(command.subject, command.reply, command.payload)) {
-                return;
-            }
             if (commands.size() >= outbound_messages_max ||
                 bytes + command.bytes() > outbound_bytes_max) {
                 if (losses.published_too_fast++ == 0) {

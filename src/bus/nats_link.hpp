@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// Keeps a NATS connection alive: a worker thread makes all calls into libnats that may wait for a
-// socket, so that the loop never does, and opens a new connection, subscriptions included, whenever
-// the last one has ended. Internal to the module.
+// Keeps a NATS connection alive: a worker thread makes all calls into libnats, so that the loop
+// never waits for a socket, and opens a new connection, subscriptions included, whenever the last
+// one has ended. Internal to the module.
 //
 // Lifecycle: open() blocks until the first connection stands; destruction sends what was published
 // and closes. It waits for that for close_wait at most; what takes longer (an attempt to reconnect,
