@@ -65,8 +65,8 @@ train:
 	@tools/configure $(tree) IDLEWATT_TESTS IDLEWATT_TRAINER
 	@cmake --build $(tree) --target idlewatt-trainer trainer_test valet_test -j $(jobs)
 	@ctest --test-dir $(tree) --output-on-failure --no-tests=error -R '^(trainer|valet)$$'
-	@OMP_WAIT_POLICY=passive $(tree)/bin/idlewatt-trainer --model build/valet.gguf --state build/valet.state \
-		--threads $$(nproc) $(TRAIN_ARGS)
+	@$(tree)/bin/idlewatt-trainer --model build/valet.gguf --state build/valet.state \
+		--threads $$(($$(nproc) < 16 ? $$(nproc) : 16)) $(TRAIN_ARGS)
 
 lint:
 	@tools/setup lint

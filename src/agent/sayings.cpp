@@ -60,11 +60,7 @@ void Sayings::flush() {
 }
 
 void Sayings::forget(const core::AttemptId& attempt) {
-    const auto found = held_.find(attempt);
-    if (found == held_.end())
-        return;
-    send(attempt, found->second);
-    held_.erase(found);
+    held_.erase(attempt);
 }
 
 void Sayings::send(const core::AttemptId& attempt, Held& held) {

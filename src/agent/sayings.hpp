@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
 // What a car says to gateways, on its way to the bus: of an answer that its client gets in one
-// piece the words are held back for a moment and leave together, and so does the first sign of life
-// with what follows it.
+// piece the words are held back for a moment and leave together, and signs of life with what
+// follows them.
 //
 // Lifecycle: flush() is called every tick, so that nothing is held for longer than that. Threads:
 // the loop's.
@@ -32,7 +32,7 @@ public:
     void say(const Say& effect);
     // All that is held.
     void flush();
-    // Its receipt is closed.
+    // Its receipt is closed. What is still held was given up by the gateway or its lease.
     void forget(const core::AttemptId& attempt);
 
 private:

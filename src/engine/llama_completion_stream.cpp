@@ -57,11 +57,13 @@ void LlamaCompletionStream::check(const std::string& guess) {
                                             : base::Result<std::string>(std::string());
                    if (!prompt)
                        return fail(prompt.error().message);
-                   if (good && *prompt == guess) {
+                   const bool right = good && *prompt == guess;
+                   if (good)
+                       link().templates->was(right, request_->template_json);
+                   if (right) {
                        set_unsure(false);
                        return flush();
                    }
-                   link().templates->was_wrong(request_->template_json);
                    start_over();
                    events_ = {};
                    held_ = whole_ = {};

@@ -199,6 +199,14 @@ void LlamaStream::set_unsure(bool unsure) {
         link_.tap->write(frame.direction, tap_id_, frame.at, generation_.label, frame.bytes);
 }
 
+// Of a question that was never known to be the right one nothing is told.
+void LlamaStream::drop_unsure() {
+    if (!std::exchange(unsure_, false))
+        return;
+    tapped_.clear();
+    tap_id_ = 0;
+}
+
 void LlamaStream::over(const base::Result<std::uint32_t>& status) {
     if (end_)
         return;  // flush() delivers it
@@ -414,7 +422,7 @@ void LlamaStream::fail(const std::string& what) {
     end.failure = what;
     // What waits undelivered is dropped: after a kill no token may follow.
     paused_ = false;
-    set_unsure(false);
+    drop_unsure();
     queue_.clear();
     end_.reset();
     if (repair_)
@@ -443,7 +451,7 @@ void LlamaStream::close() {
     if (closed_)
         return;
     closed_ = true;
-    set_unsure(false);
+    drop_unsure();
     if (connection_)
         connection_->close();
     if (repair_)

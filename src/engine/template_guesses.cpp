@@ -13,6 +13,13 @@ std::string lesson_word(std::size_t number) {
     return "Qx" + std::to_string(number) + "xQ";
 }
 
+// Most templates take blanks off the ends of words.
+bool may_be_trimmed(std::string_view words) {
+    constexpr std::string_view blanks = " \t\r\n\v\f";
+    return words.empty() || blanks.find(words.front()) != blanks.npos ||
+           blanks.find(words.back()) != blanks.npos;
+}
+
 // A chat without its words, and the words.
 struct Taken {
     Json chat;
@@ -39,7 +46,7 @@ std::optional<Taken> take_words(const std::string& template_json) {
 
 }  // namespace
 
-std::optional<std::string> TemplateGuesses::guess(const std::string& template_json) {
+std::optional<std::string> TemplateGuesses::guess(const std::string& template_json) const {
     if (shapes_.empty())
         return std::nullopt;
     const auto taken = take_words(template_json);
@@ -49,8 +56,11 @@ std::optional<std::string> TemplateGuesses::guess(const std::string& template_js
         return std::nullopt;
     }
     std::string prompt = shape->second.between[0];
-    for (std::size_t i = 0; i < taken->words.size(); ++i)
+    for (std::size_t i = 0; i < taken->words.size(); ++i) {
+        if (may_be_trimmed(taken->words[i]))
+            return std::nullopt;
         prompt += taken->words[i] + shape->second.between[i + 1];
+    }
     return prompt;
 }
 
@@ -87,11 +97,11 @@ void TemplateGuesses::learn(const std::string& template_json, const std::string&
     shape.between.push_back(rendered_lesson.substr(begin));
 }
 
-void TemplateGuesses::was_wrong(const std::string& template_json) {
+void TemplateGuesses::was(bool right, const std::string& template_json) {
     const auto taken = take_words(template_json);
     const auto shape = taken ? shapes_.find(taken->key) : shapes_.end();
     if (shape != shapes_.end())
-        ++shape->second.wrong;
+        shape->second.wrong = right ? 0 : shape->second.wrong + 1;
 }
 
 }  // namespace idlewatt::engine

@@ -20,16 +20,16 @@ class TemplateGuesses {
 public:
     static constexpr std::size_t shapes_max = 64;
     static constexpr std::size_t shape_bytes_max = 16 * 1024;
-    // A template that looks into the words is not asked again after so many wrong guesses.
+    // A template that looks into the words is left alone after so many wrong guesses in a row.
     static constexpr std::uint32_t wrong_max = 8;
 
     // The prompt for this body of /apply-template; nothing: none like it is known.
-    [[nodiscard]] std::optional<std::string> guess(const std::string& template_json);
+    [[nodiscard]] std::optional<std::string> guess(const std::string& template_json) const;
     // The body whose rendering teaches what is to be known of this one; nothing: that is known, or
     // cannot be learnt.
     [[nodiscard]] std::optional<std::string> lesson(const std::string& template_json) const;
     void learn(const std::string& template_json, const std::string& rendered_lesson);
-    void was_wrong(const std::string& template_json);
+    void was(bool right, const std::string& template_json);
 
 private:
     struct Shape {

@@ -97,10 +97,21 @@ TEST(TemplateGuesses, ATemplateThatLooksIntoTheWordsIsGivenUp) {
     teach_rendering(guesses, chat);
     for (std::uint32_t i = 0; i < TemplateGuesses::wrong_max; ++i) {
         EXPECT_TRUE(guesses.guess(chat));
-        guesses.was_wrong(chat);
+        guesses.was(false, chat);
     }
     EXPECT_FALSE(guesses.guess(chat));
     EXPECT_FALSE(guesses.lesson(chat));
+}
+
+TEST(TemplateGuesses, OneRightGuessIsEnoughToGoOn) {
+    TemplateGuesses guesses;
+    const std::string chat = chat_of({{"user", "Hello"}});
+    teach_rendering(guesses, chat);
+    for (std::uint32_t i = 0; i < 3 * TemplateGuesses::wrong_max; ++i)
+        guesses.was(i % 4 == 0, chat);
+    EXPECT_TRUE(guesses.guess(chat));
+    for (const char* trimmed : {"Hello\n", " Hello", ""})
+        EXPECT_FALSE(guesses.guess(chat_of({{"user", trimmed}}))) << trimmed;
 }
 
 TEST(TemplateGuesses, ItsMemoryIsBounded) {

@@ -70,18 +70,19 @@ void Gateway::start() {
 void Gateway::hear_car(const bus::Message& message) {
     const auto from = wire::parse_out(message.subject);
     const auto messages = wire::unbundle(message.payload);
-    if (!from || !messages) {
-        base::log_warning("gateway", "dropped a message on " + message.subject);
-        return;
+    std::vector<core::FromCar> all;
+    bool sound = from && messages;
+    for (std::size_t i = 0; sound && i < messages->size(); ++i) {
+        auto said = wire::decode_from_car((*messages)[i]);
+        sound = said.has_value();
+        if (sound)
+            all.push_back(std::move(*said));
     }
-    for (const std::string_view bytes : *messages) {
-        auto said = wire::decode_from_car(bytes);
-        if (said) {
-            feed(CarSaid{*from, std::move(*said)});
-        } else {
-            base::log_warning("gateway", "dropped a message on " + message.subject);
-        }
-    }
+    // All of it or nothing, and one line for it, however much it holds.
+    if (!sound)
+        return base::log_warning("gateway", "dropped a message on " + message.subject);
+    for (core::FromCar& said : all)
+        feed(CarSaid{*from, std::move(said)});
 }
 
 void Gateway::listen() {

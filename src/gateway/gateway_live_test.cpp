@@ -75,6 +75,29 @@ TEST_F(GatewayLiveTest, WordsFlowToTheReaderWhoAsked) {
     EXPECT_NE(told.find(R"("how":"completed")"), std::string::npos);
 }
 
+TEST_F(GatewayLiveTest, ChoicesOfOneQuestionEndTogether) {
+    announce("car-1");
+    announce("car-2");
+    follow(9);
+    const auto opens = all_opened(
+        send(11, "POST", "/v1/chat/completions", with_key,
+             R"({"model":"m","n":2,"stream":true,"messages":[{"role":"user","content":"q"}]})"));
+    ASSERT_EQ(opens.size(), 2U);
+    piece(opens[0], 1, "Parked");
+    piece(opens[1], 1, "Cars");
+    say(opens[0], core::Numbered{2, core::Finished{}});
+    std::string told = written(pass(base::milliseconds(250)));
+    EXPECT_NE(told.find(R"("text":"Parked")"), std::string::npos);
+    EXPECT_EQ(told.find(R"("how":"completed")"), std::string::npos);
+    say(opens[1], core::Numbered{2, core::Finished{}});
+    told = written(pass(base::milliseconds(250)));
+    const std::size_t first = told.find(R"("how":"completed")");
+    ASSERT_NE(first, std::string::npos);
+    const std::size_t second = told.find(R"("how":"completed")", first + 1);
+    ASSERT_NE(second, std::string::npos);
+    EXPECT_EQ(told.find(R"("how":"completed")", second + 1), std::string::npos);
+}
+
 TEST_F(GatewayLiveTest, AReaderThatTakesNothingIsBrokenOff) {
     announce("car-1");
     follow(9);

@@ -60,7 +60,7 @@ LivePicture::Answer live_answer(const Exchange& exchange, const Answer& answer) 
     row.model = exchange.head.model;
     if (answer.attempt)
         row.car = static_cast<std::uint32_t>(answer.attempt->car);
-    else if (exchange.done && answer.spoken_by)
+    else if (answer.finished && answer.spoken_by)
         row.car = static_cast<std::uint32_t>(*answer.spoken_by);
     row.tokens = answer.resume.tokens;
     row.tail = &answer.tail;
@@ -175,7 +175,7 @@ void GatewayCore::add_to(LivePicture& picture, const Exchange& exchange) {
     bool running = false;
     for (const Answer& answer : exchange.answers) {
         running = running || answer.attempt.has_value();
-        if (answer.finished || exchange.done)
+        if (exchange.done)
             continue;
         picture.answers.push_back(live_answer(exchange, answer));
     }

@@ -55,12 +55,12 @@ void leave_threads_to_us() {
         reinterpret_cast<void (*)(int)>(found)(1);
 }
 
-// As many parts of about equally many rows; some may be empty.
+// As many parts of about equally many rows. The last ones may be empty, the first is not.
 std::vector<Batch> shared_out(const Batch& batch, std::size_t parts) {
     std::vector<Batch> shares(parts);
     std::size_t begin = 0;
     for (std::size_t i = 0; i < parts; ++i) {
-        const std::size_t end = batch.rows * (i + 1) / parts;
+        const std::size_t end = (batch.rows * (i + 1) + parts - 1) / parts;
         const auto first = static_cast<std::ptrdiff_t>(begin * batch.columns);
         const auto last = static_cast<std::ptrdiff_t>(end * batch.columns);
         shares[i] = {end - begin,

@@ -27,8 +27,8 @@ ModelShape small_shape() {
     return shape;
 }
 
-std::unique_ptr<Trainer> small_trainer(std::uint64_t from = seed) {
-    auto made = make_torch_trainer(small_shape(), from, 1);
+std::unique_ptr<Trainer> small_trainer(std::uint64_t from = seed, int threads = 1) {
+    auto made = make_torch_trainer(small_shape(), from, threads);
     EXPECT_TRUE(made.has_value());
     return std::move(*made);
 }
@@ -65,6 +65,18 @@ TEST(Trainer, learns_what_it_is_shown) {
     const auto counted = trainer->continuations({{3, 4, 5, 6}, {0, 1, 2, 3}}, 10, 20);
     EXPECT_EQ(counted[0], (std::vector<std::int64_t>{7, 8, 9}));
     EXPECT_EQ(counted[1], (std::vector<std::int64_t>{4, 5, 6, 7, 8, 9}));
+}
+
+// More than there are rows, too.
+TEST(Trainer, threads_change_nothing_but_the_time) {
+    for (const int threads : {2, 3, 7}) {
+        const auto alone = small_trainer();
+        const auto together = small_trainer(seed, threads);
+        for (std::int64_t i = 0; i < 5; ++i)
+            EXPECT_NEAR(alone->step(counting(i), learning_rate),
+                        together->step(counting(i), learning_rate), 1e-3)
+                << threads << " threads, step " << i;
+    }
 }
 
 TEST(Trainer, later_pieces_do_not_change_what_was_said_of_earlier_ones) {
