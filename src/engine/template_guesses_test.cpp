@@ -44,7 +44,7 @@ void teach_rendering(TemplateGuesses& guesses, const std::string& chat) {
 TEST(TemplateGuesses, WhatItKnowsItGuessesAsTheTemplateRendersIt) {
     TemplateGuesses guesses;
     base::Prng prng(3);
-    const std::vector<std::string> words = {"", "user", "Qx0xQ", "<|user|>\n", "\"\\\n", "där"};
+    const std::vector<std::string> words = {"a", "user", "Qx0xQ", "<|user|>\n.", "\"\\\n.", "där"};
     const std::vector<std::string> roles = {"system", "user", "assistant"};
     std::size_t guessed = 0;
     for (int i = 0; i < 500; ++i) {
