@@ -92,34 +92,34 @@ void LlamaStream::set_paused(bool paused) {
 
 // ── asking ──────────────────────────────────────────────────────────────────────────────────────
 
+std::shared_ptr<Connection> LlamaStream::fetched(const char* path, const std::string& body,
+                                                 std::function<void(base::Result<Response>)> then) {
+    return fetch(
+        link_.loop, link_.socket_path, post_request(path, body),
+        [weak = weak_from_this(), then = std::move(then)](base::Result<Response> response) {
+            const auto self = weak.lock();
+            if (!self || self->closed_)
+                return;
+            self->heard_();
+            then(std::move(response));
+        });
+}
+
 void LlamaStream::ask(const char* path, const std::string& body,
                       std::function<void(const std::string&)> then) {
     connection_ =
-        fetch(link_.loop, link_.socket_path, post_request(path, body),
-              [weak = weak_from_this(), then = std::move(then)](base::Result<Response> response) {
-                  const auto self = weak.lock();
-                  if (!self || self->closed_)
-                      return;
-                  self->heard_();
-                  if (!response)
-                      return self->fail(response.error().message);
-                  if (response->status != 200)
-                      return self->refuse(response->status, error_message(response->body));
-                  then(response->body);
-              });
+        fetched(path, body, [this, then = std::move(then)](const base::Result<Response>& response) {
+            if (!response)
+                return fail(response.error().message);
+            if (response->status != 200)
+                return refuse(response->status, error_message(response->body));
+            then(response->body);
+        });
 }
 
 void LlamaStream::ask_beside(const char* path, const std::string& body,
                              std::function<void(base::Result<Response>)> then) {
-    beside_ =
-        fetch(link_.loop, link_.socket_path, post_request(path, body),
-              [weak = weak_from_this(), then = std::move(then)](base::Result<Response> response) {
-                  const auto self = weak.lock();
-                  if (!self || self->closed_)
-                      return;
-                  self->heard_();
-                  then(std::move(response));
-              });
+    beside_ = fetched(path, body, std::move(then));
 }
 
 void LlamaStream::start_over() {

@@ -143,6 +143,9 @@ private:
     void post(std::function<void(LlamaStream&)> task);
     void ask_said(std::size_t from, std::string said, std::function<void(std::string)> then);
     void over(const base::Result<std::uint32_t>& status);
+    [[nodiscard]] std::shared_ptr<Connection> fetched(
+        const char* path, const std::string& body,
+        std::function<void(base::Result<Response>)> then);
     void drop_unsure();
     void tap(TapDirection direction, std::string_view bytes);
     [[nodiscard]] static bool is_joinable(const Queued& first, const Queued& second);
