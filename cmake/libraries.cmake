@@ -4,7 +4,7 @@
 # Third-party libraries by one short name each. A library is looked for when the first module names it, so a build
 # without that module does not need it. The Debian package is part of the message when it is missing.
 
-# idlewatt_plain_library(NAME nats HEADER nats/nats.h LINK nats PACKAGE libnats-dev): header and library by search;
+# idlewatt_plain_library(NAME sodium HEADER sodium.h LINK sodium PACKAGE libsodium-dev): header and library by search;
 # sets `target` in the caller.
 function(idlewatt_plain_library)
     cmake_parse_arguments(arg "" "NAME;HEADER;PACKAGE" "LINK" ${ARGN})
@@ -42,8 +42,6 @@ function(idlewatt_library OUT NAME)
         idlewatt_plain_library(NAME tomlplusplus HEADER toml++/toml.h PACKAGE libtomlplusplus-dev)
     elseif(NAME MATCHES "^(cli11|CLI11|CLI11::CLI11)$")
         idlewatt_plain_library(NAME cli11 HEADER CLI/CLI.hpp PACKAGE libcli11-dev)
-    elseif(NAME STREQUAL "nats")
-        idlewatt_plain_library(NAME nats HEADER nats/nats.h LINK nats PACKAGE libnats-dev)
     elseif(NAME MATCHES "^(sqlite3|SQLite::SQLite3)$")
         idlewatt_plain_library(NAME sqlite3 HEADER sqlite3.h LINK sqlite3 PACKAGE libsqlite3-dev)
     elseif(NAME MATCHES "^(sodium|libsodium)$")

@@ -12,6 +12,7 @@
 #include "base/assert.hpp"
 #include "base/log.hpp"
 #include "base/loopback.hpp"
+#include "bus/chance.hpp"
 #include "bus/nats_departure.hpp"
 #include "bus/nats_link.hpp"
 #include "bus/pending_replies.hpp"
@@ -34,13 +35,13 @@ bool needs_tls(const NatsOptions& options) {
 
 class NatsBus final : public Bus {
 public:
-    NatsBus(base::Loop& loop, const std::string& name)
+    NatsBus(base::AsioLoop& loop, const std::string& name)
         : main_listener_(*this),
           system_listener_(*this),
-          pending_(loop, "_INBOX_" + name + '.' + NatsClient::unique_token()),
-          system_pending_(loop, "_INBOX_" + name + '.' + NatsClient::unique_token()) {}
+          pending_(loop, "_INBOX_" + name + '.' + unique_token()),
+          system_pending_(loop, "_INBOX_" + name + '.' + unique_token()) {}
 
-    base::Result<void> open(base::Loop& loop, const NatsOptions& options) {
+    base::Result<void> open(base::AsioLoop& loop, const NatsOptions& options) {
         const base::Instant deadline = loop.now() + options.connect_timeout;
         NatsLinkOptions link{{options.urls, options.label, options.credentials_file,
                               needs_tls(options), options.ca_file},
@@ -53,7 +54,7 @@ public:
         main_->subscribe(inbox_subscription, pending_.pattern());
         if (options.system_credentials_file.empty())
             return {};
-        link.client.credentials_file = options.system_credentials_file;
+        link.server.credentials_file = options.system_credentials_file;
         link.connect_timeout = std::max(deadline - loop.now(), base::milliseconds(1));
         auto system = NatsLink::open(loop, system_listener_, link);
         if (!system) {
@@ -71,7 +72,7 @@ public:
         IDLEWATT_ASSERT(valid_pattern(subject));
         const std::uint64_t id = next_subscription_++;
         subscriptions_.emplace(id, std::make_shared<OnMessage>(std::move(on_message)));
-        main_->subscribe(id, std::string(subject));
+        main_->subscribe(id, subject);
         return SubscriptionId{id};
     }
 
@@ -113,9 +114,8 @@ public:
             system_pending_.refuse(std::move(on_reply));
             return;
         }
-        system_->publish(system_generation_, std::string(subject),
-                         system_pending_.expect_reply(timeout, std::move(on_reply)),
-                         std::string(payload));
+        system_->publish(subject, system_pending_.expect_reply(timeout, std::move(on_reply)),
+                         payload);
     }
 
     void reauthenticate() override {
@@ -143,53 +143,40 @@ public:
 private:
     struct MainListener final : NatsListener {
         explicit MainListener(NatsBus& b) : bus(b) {}
-        void on_event(const NatsEvent& event) override { bus.on_main(event); }
+        void on_message(std::uint64_t id, Message& message, bool no_responders) override {
+            bus.on_message(id, message, no_responders);
+        }
+        void on_connected(bool connected) override { bus.change_state(connected); }
         NatsBus& bus;
     };
     struct SystemListener final : NatsListener {
         explicit SystemListener(NatsBus& b) : bus(b) {}
-        void on_event(const NatsEvent& event) override { bus.on_system(event); }
+        void on_message(std::uint64_t id, Message& message, bool no_responders) override {
+            bus.on_system_message(id, message, no_responders);
+        }
+        void on_connected(bool connected) override { bus.change_system_state(connected); }
         NatsBus& bus;
     };
 
-    void send(std::string_view subject, std::string reply, std::string_view payload) {
+    void send(std::string_view subject, std::string_view reply, std::string_view payload) {
         IDLEWATT_ASSERT(valid_subject(subject));
         IDLEWATT_ASSERT(payload.size() <= payload_bytes_max);
         if (!connected_) {
             ++published_while_disconnected_;
             return;
         }
-        main_->publish(generation_, std::string(subject), std::move(reply), std::string(payload));
+        main_->publish(subject, reply, payload);
     }
 
-    void on_main(const NatsEvent& event) {
-        switch (event.kind) {
-            case NatsEvent::Kind::message:
-            case NatsEvent::Kind::no_responders:
-                return on_message(event);
-            case NatsEvent::Kind::up:
-                generation_ = event.generation;
-                return change_state(true);
-            case NatsEvent::Kind::down:
-                return change_state(false);
-        }
-    }
-
-    void on_message(const NatsEvent& event) {
-        if (event.subscription == inbox_subscription) {
-            pending_.handle(event.message, event.kind == NatsEvent::Kind::no_responders);
-            return;
-        }
-        const auto found = subscriptions_.find(event.subscription);
+    void on_message(std::uint64_t subscription, Message& message, bool no_responders) {
+        if (subscription == inbox_subscription)
+            return pending_.handle(message, no_responders);
+        const auto found = subscriptions_.find(subscription);
         if (found == subscriptions_.end())
             return;
         const auto on_message = found->second;  // survives its own unsubscribe
-        const std::string_view reply = PendingReplies::visible_reply(event.message.reply);
-        if (reply.size() == event.message.reply.size()) {
-            (*on_message)(event.message);
-        } else {
-            (*on_message)({event.message.subject, std::string(reply), event.message.payload});
-        }
+        message.reply.resize(PendingReplies::visible_reply(message.reply).size());
+        (*on_message)(message);
     }
 
     void change_state(bool up) {
@@ -201,27 +188,16 @@ private:
             (*on_state)(up);
     }
 
-    void on_system(const NatsEvent& event) {
-        switch (event.kind) {
-            case NatsEvent::Kind::message:
-            case NatsEvent::Kind::no_responders:
-                return on_system_message(event);
-            case NatsEvent::Kind::up:
-                system_generation_ = event.generation;
-                system_connected_ = true;
-                return;
-            case NatsEvent::Kind::down:
-                system_connected_ = false;
-                static_cast<void>(system_pending_.disconnected());
-                return;
-        }
+    void change_system_state(bool up) {
+        system_connected_ = up;
+        if (!up)
+            static_cast<void>(system_pending_.disconnected());
     }
 
-    void on_system_message(const NatsEvent& event) {
-        const bool no_responders = event.kind == NatsEvent::Kind::no_responders;
-        if (event.subscription == system_inbox_subscription)
-            return system_pending_.handle(event.message, no_responders);
-        const auto departure = parse_departure(event.message.payload);
+    void on_system_message(std::uint64_t subscription, const Message& message, bool no_responders) {
+        if (subscription == system_inbox_subscription)
+            return system_pending_.handle(message, no_responders);
+        const auto departure = parse_departure(message.payload);
         const auto on_departure = on_departure_;
         if (departure && on_departure && *on_departure)
             (*on_departure)(*departure);
@@ -232,9 +208,7 @@ private:
     PendingReplies pending_;
     PendingReplies system_pending_;
     bool system_connected_ = false;
-    std::uint64_t system_generation_ = 1;
     bool connected_ = true;  // once open() has succeeded
-    std::uint64_t generation_ = 1;
     std::uint64_t next_subscription_ = first_subscription;
     std::uint64_t published_while_disconnected_ = 0;
     std::map<std::uint64_t, std::shared_ptr<OnMessage>> subscriptions_;
@@ -277,7 +251,7 @@ std::string explain(const base::Error& error, const NatsOptions& options) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Bus>> connect_nats(base::Loop& loop, const NatsOptions& options) {
+base::Result<std::unique_ptr<Bus>> connect_nats(base::AsioLoop& loop, const NatsOptions& options) {
     IDLEWATT_ASSERT(valid_subject(options.name) && options.name.find('.') == std::string::npos);
     if (options.urls.empty()) {
         return base::fail(base::ErrorKind::bad_input,

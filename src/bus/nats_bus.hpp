@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// The bus on a NATS server or cluster, through libnats.
+// The bus on a NATS server or cluster, by a client of our own on the loop (docs/decisions/0016).
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "base/loop.hpp"
+#include "base/asio_loop.hpp"
 #include "base/result.hpp"
 #include "bus/bus.hpp"
 
@@ -30,9 +30,8 @@ struct NatsOptions {
 };
 
 // Blocks for at most connect_timeout, both connections together (called before the loop runs).
-// Retries the library's one in 256 authorisation failures before it believes one. Errors: bad_input
-// (an address, a file, plain text to another machine), denied, unavailable.
-[[nodiscard]] base::Result<std::unique_ptr<Bus>> connect_nats(base::Loop& loop,
+// Errors: bad_input (an address, a file, plain text to another machine), denied, unavailable.
+[[nodiscard]] base::Result<std::unique_ptr<Bus>> connect_nats(base::AsioLoop& loop,
                                                               const NatsOptions& options);
 
 }  // namespace idlewatt::bus

@@ -93,7 +93,7 @@ TEST(NatsFigures, the_first_message_after_a_restart) {
     print("server listens until a message is heard", times);
 }
 
-// One signature in 256 begins with a zero byte, which libnats does not send.
+// Some clients fail once in 256 times: when the signature begins with a zero byte.
 TEST(NatsFigures, connecting_never_fails_by_chance) {
     NatsWorld world;
     const NatsOptions options = world.options("a", world.enrol(world.account(), "a"));

@@ -145,7 +145,7 @@ TEST(NatsRenewal, new_credentials_take_effect_and_bad_ones_cost_nothing) {
     const identity::KeyPair stranger = identity::KeyPair::generate(identity::KeyKind::account);
     (void)world.enrol(stranger, "car", new_name);
     car.reauthenticate();
-    // Behind the attempt, in the order of the calls.
+    world.linger(seconds(2));  // an attempt has ended by then
     car.publish("v.old", "");
     ASSERT_TRUE(world.run_until([&] { return heard.size() == 1; }));
     EXPECT_EQ(downs, 0);
@@ -204,7 +204,6 @@ TEST(NatsPatience, neither_opening_nor_closing_waits_longer_than_told) {
     options.urls = {world.url(), world.url(), world.url()};
     options.connect_timeout = seconds(1);
     world.server().signal(SIGSTOP);
-    // Its last words would make libnats wait for ever: see nats_client.hpp.
     ASSERT_TRUE(world.run_until([&] { return is_stopped(world.server().pid()); }));
     base::Instant before = world.loop().now();
     EXPECT_FALSE(world.try_connect(options).has_value());
