@@ -8,6 +8,7 @@
 #include "wire/api_samples.hpp"
 #include "wire/fleet.hpp"
 #include "wire/models.hpp"
+#include "wire/notice.hpp"
 
 namespace idlewatt::fuzz {
 
@@ -57,6 +58,7 @@ bool one_input(std::string_view bytes) {
     taken |= answer(bytes, parse_enrol_answer, enrol_answer_body);
     taken |= answer(bytes, parse_enrolled_vehicles, enrolled_vehicles_body);
     taken |= answer(bytes, parse_signal_order, signal_order_body);
+    taken |= answer(bytes, parse_notice_order, notice_order_body);
     taken |= answer(bytes, parse_models_body, [](const auto& rows) { return models_body(rows); });
     taken |= answer(bytes, parse_vehicles_body, vehicles_body);
     taken |= parse_error_body(bytes).has_value();
@@ -82,6 +84,7 @@ std::vector<std::string> seeds() {
             enrol_answer_body(make.enrol_answer()),
             enrolled_vehicles_body({make.enrolled_vehicle()}),
             R"({"occupied": true, "state_of_charge_percent": 17.5, "locked": "missing"})",
+            notice_order_body({"Somebody gets in.", base::seconds(5)}),
             models_body(std::vector{ModelRow{"m", {}}}),
             vehicles_body(std::vector<VehicleRow>(1)),
             error_body(api_error(ApiErrorCode::conflict, "It exists."))};

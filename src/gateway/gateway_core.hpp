@@ -35,6 +35,7 @@
 #include "gateway/key_ring.hpp"
 #include "gateway/live_desk.hpp"
 #include "gateway/live_page.hpp"
+#include "gateway/notice_board.hpp"
 #include "metrics/metrics.hpp"
 #include "scheduler/scheduler.hpp"
 #include "wire/api_error.hpp"
@@ -178,6 +179,7 @@ private:
 
     // the page (live_picture.cpp)
     void follow(const http::Request& request, Now now, Effects& effects);
+    void put_notice(const http::Request& request, Now now, Effects& effects);
     void tend_live(Now now, Effects& effects);
     void serve_vehicle(const http::Request& request, std::string_view vehicle, Now now,
                        Effects& effects);
@@ -334,6 +336,7 @@ private:
     std::map<http::RequestId, std::uint64_t> leaving_;  // streams that Stopping ended: their bytes
 
     LiveDesk live_;
+    NoticeBoard notices_;
     // Cars that no picture shows are counted once in a while only.
     struct LeftOut {
         wire::LiveTotals totals;

@@ -17,6 +17,7 @@ using wire::ApiErrorCode;
 constexpr std::string_view vehicles_path = "/api/v1/vehicles";
 constexpr std::string_view signals_suffix = "/signals";
 constexpr std::string_view events_path = "/api/v1/events";
+constexpr std::string_view notice_path = "/api/v1/notice";
 constexpr std::string_view models_path = "/v1/models";
 constexpr std::string_view metrics_path = "/metrics";
 constexpr std::string_view chat_path = "/v1/chat/completions";
@@ -60,10 +61,11 @@ struct Route {
     std::string_view method;
     std::string_view path;
 };
-constexpr std::array routes{
-    Route{"GET", "/healthz"},         Route{"GET", models_path},       Route{"POST", chat_path},
-    Route{"POST", "/v1/completions"}, Route{"POST", "/v1/embeddings"}, Route{"GET", vehicles_path},
-    Route{"GET", "/api/v1/figures"},  Route{"GET", metrics_path},      Route{"GET", events_path}};
+constexpr std::array routes{Route{"GET", "/healthz"},        Route{"GET", models_path},
+                            Route{"POST", chat_path},        Route{"POST", "/v1/completions"},
+                            Route{"POST", "/v1/embeddings"}, Route{"GET", vehicles_path},
+                            Route{"GET", "/api/v1/figures"}, Route{"GET", metrics_path},
+                            Route{"GET", events_path},       Route{"POST", notice_path}};
 
 std::optional<wire::ApiError> error_of_key(KeyRing::Verdict verdict) {
     switch (verdict) {
@@ -184,6 +186,8 @@ void GatewayCore::route(const http::Request& request, Now now, Effects& effects)
         respond(request.id, json_response(200, std::move(body)), now, effects);
     } else if (path == events_path) {
         follow(request, now, effects);
+    } else if (path == notice_path) {
+        put_notice(request, now, effects);
     } else if (path == metrics_path) {
         respond(request.id,
                 {200,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "gateway/gateway_fixture_test.hpp"
+#include "identity/secret.hpp"
 
 namespace idlewatt::gateway {
 
@@ -20,6 +21,11 @@ protected:
     }
     Effects follow(std::uint64_t request) {
         return send(request, "GET", "/api/v1/events", with_key);
+    }
+
+    static std::string written_or_begun(const Effects& effects) {
+        const auto begun = all<BeginResponse>(effects);
+        return (begun.empty() ? "" : begun[0].response.body) + written(effects);
     }
 
     const http::Headers with_key{{"authorization", "Bearer secret"}};
@@ -96,6 +102,72 @@ TEST_F(GatewayLiveTest, ChoicesOfOneQuestionEndTogether) {
     const std::size_t second = told.find(R"("how":"completed")", first + 1);
     ASSERT_NE(second, std::string::npos);
     EXPECT_EQ(told.find(R"("how":"completed")", second + 1), std::string::npos);
+}
+
+TEST_F(GatewayLiveTest, ANoticeIsToldToReadersAndEndsWithItsTime) {
+    announce("car-1");
+    EXPECT_NE(written_or_begun(follow(9)).find(R"("notice":null)"), std::string::npos);
+    EXPECT_EQ(answer(send(10, "POST", "/api/v1/notice", with_key,
+                          R"({"text":"Somebody gets \"in\".","seconds":3})"))
+                  .status,
+              200);
+    std::string told = written(pass(base::milliseconds(250), {"car-1"}));
+    EXPECT_NE(told.find(R"("notice":{"text":"Somebody gets \"in\".","at":"2026-)"),
+              std::string::npos);
+    EXPECT_EQ(written(pass(base::seconds(2), {"car-1"})).find("notice"), std::string::npos)
+        << "once is enough";
+    EXPECT_NE(written_or_begun(follow(11)).find(R"("notice":{"text":"Somebody)"),
+              std::string::npos);
+    told = written(pass(base::seconds(1), {"car-1"}));
+    EXPECT_NE(told.find(R"("notice":null)"), std::string::npos);
+    EXPECT_NE(written_or_begun(follow(12)).find(R"("notice":null)"), std::string::npos);
+}
+
+TEST_F(GatewayLiveTest, ANoticeIsReplacedAndTakenAway) {
+    follow(9);
+    for (const char* text : {"one", "two", ""})
+        EXPECT_EQ(answer(send(10, "POST", "/api/v1/notice", with_key,
+                              R"({"text":")" + std::string(text) + R"("})"))
+                      .status,
+                  200);
+    EXPECT_EQ(written(pass(base::milliseconds(250))).find("notice"), std::string::npos);
+    send(10, "POST", "/api/v1/notice", with_key, R"({"text":"three"})");
+    EXPECT_NE(written(pass(base::milliseconds(250))).find(R"("text":"three")"), std::string::npos);
+    send(10, "POST", "/api/v1/notice", with_key, R"({"text":""})");
+    EXPECT_NE(written(pass(base::milliseconds(250))).find(R"("notice":null)"), std::string::npos);
+}
+
+TEST_F(GatewayLiveTest, OnlyAnOperatorsKeyWritesANotice) {
+    const std::string body = R"({"text":"x"})";
+    const auto post = [&](http::Headers headers, const std::string& said) {
+        return answer(send(10, "POST", "/api/v1/notice", std::move(headers), said)).status;
+    };
+    EXPECT_EQ(post({}, body), 401);
+    EXPECT_EQ(post({{"authorization", "Bearer wrong"}}, body), 401);
+    EXPECT_EQ(post(with_key, "{}"), 400);
+    EXPECT_EQ(answer(send(10, "GET", "/api/v1/notice", with_key)).status, 405);
+    GatewayConfig book;
+    book.uses_key_book = true;
+    begin_with(std::move(book));
+    core::KeyBook keys;
+    keys.issued_at = base::WallTime{1'790'000'000'000'000};
+    for (const core::KeyRole role :
+         {core::KeyRole::fleet_operator, core::KeyRole::analyst, core::KeyRole::customer}) {
+        core::ApiKey key;
+        key.id = core::KeyId(std::string(core::name(role)));
+        key.role = role;
+        key.secret_sha256 = identity::sha256_hex(core::name(role));
+        keys.keys.push_back(key);
+    }
+    feed(KeyBookChanged{keys});
+    const auto with_role = [](core::KeyRole role) {
+        return http::Headers{{"authorization", "Bearer " + std::string(core::name(role))}};
+    };
+    EXPECT_EQ(post(with_role(core::KeyRole::fleet_operator), body), 200);
+    EXPECT_EQ(post(with_role(core::KeyRole::analyst), body), 403);
+    EXPECT_EQ(post(with_role(core::KeyRole::customer), body), 403);
+    begin_with({});
+    EXPECT_EQ(post({}, body), 403) << "everybody may ask this one, but not write on its page";
 }
 
 TEST_F(GatewayLiveTest, AReaderThatTakesNothingIsBrokenOff) {

@@ -87,6 +87,24 @@ void GatewayCore::follow(const http::Request& request, Now now, Effects& effects
                std::to_string(started_at_.us), live_picture(now), effects);
 }
 
+void GatewayCore::put_notice(const http::Request& request, Now now, Effects& effects) {
+    // What anybody can reach from a page of theirs must not write here.
+    if (config_.api_key.empty() && !config_.uses_key_book) {
+        refuse(request.id,
+               wire::api_error(wire::ApiErrorCode::insufficient_permissions,
+                               "This gateway asks nobody for a key and takes no notices."),
+               now, effects);
+    } else if (auto order = wire::parse_notice_order(request.body)) {
+        notices_.put(std::move(*order), now.instant, now.wall);
+        respond(request.id, {200, {{"content-type", "application/json"}}, "{\"taken\":true}"}, now,
+                effects);
+    } else {
+        refuse(request.id,
+               wire::api_error(wire::ApiErrorCode::invalid_value, order.error().message), now,
+               effects);
+    }
+}
+
 void GatewayCore::tend_live(Now now, Effects& effects) {
     if (!live_.due(now.instant))
         return;
@@ -133,6 +151,7 @@ LivePicture GatewayCore::live_picture(Now now) {
     picture.wall = now.wall;
     picture.totals = left_out_.totals;
     picture.cars_left_out = left_out_.cars;
+    picture.notice = notices_.shown(now.instant);
     wire::LiveTotals& totals = picture.totals;
     const std::size_t shown = std::min(fleet_.size(), live_cars_max);
     picture.names.reserve(shown);

@@ -79,6 +79,7 @@ bool LiveView::advance(const LivePicture& picture) {
     take_cars(picture);
     take_answers(picture);
     ends_.clear();
+    take_notice(picture);
     if (change_.empty() && changed_answers_.empty() && picture.now - said_at_ < live_said_at_least)
         return false;
     said_at_ = picture.now;
@@ -95,6 +96,13 @@ void LiveView::take_totals(const LivePicture& picture) {
     if (!same_totals(totals_, picture.totals))
         change_.totals = totals_ = picture.totals;
     cars_left_out_ = picture.cars_left_out;
+}
+
+void LiveView::take_notice(const LivePicture& picture) {
+    if (notice_ == picture.notice)
+        return;
+    change_.notice_changed = true;
+    change_.notice = notice_ = picture.notice;
 }
 
 void LiveView::take_cars(const LivePicture& picture) {
@@ -200,6 +208,7 @@ void LiveView::take_answer(const LivePicture::Answer& answer, const LivePicture&
 wire::LiveSnapshot LiveView::snapshot(const std::string& gateway, const core::KeyId& reader) const {
     wire::LiveSnapshot snapshot{head_, gateway, totals_, names_, cars_, cars_left_out_, {}, 0};
     snapshot.answers_left_out = answers_left_out_;
+    snapshot.notice = notice_;
     for (const auto& [key, shown] : shown_) {
         wire::LiveAnswer answer{shown.id, shown.model, true, shown.car};
         answer.tokens = shown.tokens;

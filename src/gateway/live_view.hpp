@@ -55,6 +55,7 @@ struct LivePicture {
     std::vector<wire::LiveCar> cars;      // as many
     std::uint64_t cars_left_out = 0;
     std::vector<Answer> answers;  // the newest last
+    std::optional<wire::LiveNotice> notice{};
 };
 
 class LiveView {
@@ -102,6 +103,7 @@ private:
     void take_ends(const LivePicture& picture);
     void take_answer(const LivePicture::Answer& answer, const LivePicture& picture);
     void take_totals(const LivePicture& picture);
+    void take_notice(const LivePicture& picture);
 
     wire::LiveHead head_;
     base::Instant said_at_;
@@ -114,7 +116,8 @@ private:
     std::map<Key, Shown> shown_;
     std::uint64_t answers_left_out_ = 0;
     std::map<Key, Ended> ends_;  // since the last picture
-    wire::LiveChange change_;    // without answers
+    std::optional<wire::LiveNotice> notice_;
+    wire::LiveChange change_;  // without answers
     std::vector<Owned> changed_answers_;
 };
 

@@ -61,6 +61,12 @@ void put_work(LiveJson& list, std::uint32_t number, const LiveCar& car) {
     list.push_back(car.active_requests);
 }
 
+LiveJson notice_json(const std::optional<LiveNotice>& notice) {
+    if (!notice)
+        return {};
+    return {{"text", notice->text}, {"at", base::to_rfc3339(notice->at)}};
+}
+
 LiveJson answer_json(const LiveAnswer& answer) {
     LiveJson json{{"id", answer.id}};
     if (answer.model)
@@ -136,6 +142,7 @@ std::string live_snapshot_body(const LiveSnapshot& snapshot) {
     json["vehicles_left_out"] = snapshot.vehicles_left_out;
     json["answers"] = answers_json(snapshot.answers);
     json["answers_left_out"] = snapshot.answers_left_out;
+    json["notice"] = notice_json(snapshot.notice);
     return live_text(json);
 }
 
@@ -155,6 +162,8 @@ std::string live_change_body(const LiveChange& change) {
         json["answers"] = answers_json(change.answers);
     for (const LiveEnd& end : change.answers_ended)
         json["answers_ended"].push_back({{"id", end.id}, {"how", end.how}});
+    if (change.notice_changed)
+        json["notice"] = notice_json(change.notice);
     return live_text(json);
 }
 

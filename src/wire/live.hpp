@@ -58,6 +58,13 @@ struct LiveEnd {
     std::string how;  // completed, failed, cancelled
 };
 
+// What an operator gave to be shown (wire/notice.hpp).
+struct LiveNotice {
+    std::string text;
+    base::WallTime at;
+    friend bool operator==(const LiveNotice&, const LiveNotice&) = default;
+};
+
 struct LiveHead {
     std::uint64_t sequence = 0;
     base::WallTime at;
@@ -73,6 +80,7 @@ struct LiveSnapshot {
     std::uint64_t vehicles_left_out = 0;
     std::vector<LiveAnswer> answers;
     std::uint64_t answers_left_out = 0;
+    std::optional<LiveNotice> notice{};
 };
 [[nodiscard]] std::string live_snapshot_body(const LiveSnapshot& snapshot);
 
@@ -86,10 +94,12 @@ struct LiveChange {
     std::vector<Numbered> work;
     std::vector<LiveAnswer> answers;
     std::vector<LiveEnd> answers_ended;
+    bool notice_changed = false;
+    std::optional<LiveNotice> notice{};  // absent when it changed: there is none any more
 
     [[nodiscard]] bool empty() const {
         return !totals && vehicle_ids.empty() && vehicles.empty() && work.empty() &&
-               answers.empty() && answers_ended.empty();
+               answers.empty() && answers_ended.empty() && !notice_changed;
     }
 };
 [[nodiscard]] std::string live_change_body(const LiveChange& change);

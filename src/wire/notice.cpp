@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Idlewatt Authors
+#include "wire/notice.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+namespace idlewatt::wire {
+
+namespace {
+
+using NoticeJson = nlohmann::ordered_json;
+
+constexpr std::size_t notice_body_bytes_max = 4096;
+
+tl::unexpected<base::Error> bad_notice(std::string message) {
+    return base::fail(base::ErrorKind::bad_input, std::move(message));
+}
+
+bool is_control(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+}
+
+}  // namespace
+
+base::Result<NoticeOrder> parse_notice_order(std::string_view body) try {
+    if (body.size() > notice_body_bytes_max)
+        return bad_notice("a notice's request is at most 4096 bytes long");
+    const NoticeJson json = NoticeJson::parse(body);
+    if (!json.is_object() || !json.contains("text") || !json["text"].is_string())
+        return bad_notice("expected an object with a text, as in {\"text\": \"Back at noon.\"}");
+    NoticeOrder order;
+    for (const auto& [name, value] : json.items()) {
+        if (name == "text") {
+            order.text = value.get<std::string>();
+        } else if (name != "seconds") {
+            return bad_notice("a notice has no '" + name + "'; it has text and seconds");
+        } else if (!value.is_number() || !(value.get<double>() > 0) ||
+                   value.get<double>() > notice_time_max.seconds()) {
+            return bad_notice("seconds takes a number above 0, at most 3600");
+        } else {
+            order.shown_for = base::from_seconds(value.get<double>());
+        }
+    }
+    if (order.text.size() > notice_text_bytes_max)
+        return bad_notice("a notice's text is at most 400 bytes long; this one has " +
+                          std::to_string(order.text.size()));
+    if (std::ranges::any_of(order.text, is_control))
+        return bad_notice("a notice's text is one line, without control characters");
+    return order;
+} catch (const NoticeJson::exception& error) {
+    return bad_notice(std::string("the notice is not JSON: ") + error.what());
+}
+
+std::string notice_order_body(const NoticeOrder& order) {
+    return NoticeJson{{"text", order.text}, {"seconds", order.shown_for.seconds()}}.dump(
+        -1, ' ', false, NoticeJson::error_handler_t::replace);
+}
+
+}  // namespace idlewatt::wire
