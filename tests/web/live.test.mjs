@@ -117,6 +117,35 @@ test('words of other keys are not shown', async () => {
     });
 });
 
+test('a notice is a line above the tiles, replaced by the next and gone with its time', async () => {
+    for (const motion of ['no-preference', 'reduce'])
+        await withPage(browser, { cars: 4, busy: 1, motion, width: 360, height: 740, expected: /ERR_|Failed to load/ }, async (page, mock, act) => {
+            await tile(page, 'car-01').waitFor();
+            const place = page.locator('[data-test=notice]');
+            const shows = (words) => until(async () => (await place.innerText()).trim() === words, 'the notice ' + words);
+            assert.equal(await place.getAttribute('role'), 'status');
+            await shows('');
+            const lines = ['07:00 The owners leave for work. Their cars stop at once; what they were saying goes on in others.', '<b>12:00</b> "Lunch"'];
+            for (const words of lines) {
+                await act('notice?text=' + encodeURIComponent(words));
+                await shows(words);
+            }
+            assert.equal(await place.locator('p').count(), 1);
+            const [above, below] = await Promise.all([place.boundingBox(), page.locator('.tile').first().boundingBox()]);
+            assert.ok(above.y + above.height <= below.y, 'above the tiles');
+            assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 360));
+            assert.deepEqual(await violations(page), []);
+            await page.reload();
+            await shows(lines[1]);
+            await act('notice');
+            await shows('');
+            await act('notice?text=again');
+            await shows('again');
+            mock.close();
+            await shows('');
+        });
+});
+
 test('the key is asked for, kept in the tab, and taken off the address', async () => {
     const options = { cars: 2, busy: 0, key: 'secret', expected: /401/ };
     await withPage(browser, options, async (page) => {

@@ -3,7 +3,7 @@
 // Copyright The Idlewatt Authors
 // Plays a gateway for the page: node web/mock/server.mjs [--cars 6] [--busy 4] [--port 0] [--key K] [--story]
 // The page is served from web/dist. Tests steer it by POST /mock/ACTION?car=ID: recall, kill, back, freeze, cut, thaw, restart, break, quiet, ask,
-// join; GET /mock/state tells what was sent.
+// join, notice?text=WORDS; GET /mock/state tells what was sent.
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { Fleet, encodeIds } from './fleet.mjs';
@@ -45,6 +45,7 @@ class Mock {
         this.sequence = 0;
         this.history = [];
         this.frozen = this.cutOff = false;
+        this.notice = this.noticeTold = null;
         this.heardAt = Date.now();
         this.fleet.step(0.2, this.busy);
         this.fleet.ended = [];
@@ -108,6 +109,7 @@ class Mock {
         const answers = this.shown().map((answer) => this.changeOf(answer, this.told.get(answer.id))).filter(Boolean);
         if (answers.length) change.answers = answers;
         if (this.fleet.ended.length) change.answers_ended = this.fleet.ended.splice(0);
+        if (this.notice !== this.noticeTold) change.notice = this.noticeTold = this.notice;
         this.remember();
         const text = event('change', this.life + '-' + this.sequence, change);
         this.history.push({ sequence: this.sequence, text });
@@ -146,6 +148,7 @@ class Mock {
             vehicles_left_out: 0,
             answers: [...this.told.values()].map((answer) => this.changeOf(answer, undefined)),
             answers_left_out: 0,
+            notice: this.noticeTold,
         };
     }
 
@@ -238,6 +241,7 @@ class Mock {
         else if (action === 'restart') this.dropStreams(), this.restart();
         else if (action === 'quiet') this.busy = Number(params.get('busy') ?? 0);
         else if (action === 'ask') return { id: fleet.ask({ tokens: Number(params.get('tokens') ?? 200), speed: 10, own: params.get('own') !== 'no' }), ...this.state() };
+        else if (action === 'notice') this.notice = params.get('text') ? { text: params.get('text'), at: new Date().toISOString() } : null;
         else if (action === 'join') fleet.cars.push({ id: params.get('id'), reason: fleet.ok, charge: 70, returnsAt: Infinity });
         return { car: fleet.cars[number]?.id, ...this.state() };
     }

@@ -37,6 +37,11 @@ export interface AnswerRow {
     text_added?: string;
 }
 
+export interface NoticeRow {
+    text: string;
+    at: string;
+}
+
 export interface Change {
     sequence: number;
     at: string;
@@ -47,6 +52,7 @@ export interface Change {
     work?: (number | null)[]; // number, then the work's columns; again and again
     answers?: AnswerRow[];
     answers_ended?: { id: string; how: 'completed' | 'failed' | 'cancelled' }[];
+    notice?: NoticeRow | null; // absent: as before; null: there is none any more
 }
 
 export interface Snapshot {
@@ -64,6 +70,7 @@ export interface Snapshot {
     vehicles_left_out: number;
     answers: AnswerRow[];
     answers_left_out: number;
+    notice?: NoticeRow | null;
 }
 
 export interface VehicleDetails {

@@ -4,7 +4,7 @@
 // is. Cars and answers are plain objects; `version` grows with every batch, and what is drawn reads
 // it, so that 5,000 cars cost what the visible ones cost.
 import { tick } from 'svelte';
-import type { AnswerRow, Change, ReasonInfo, Snapshot, Totals } from './contract';
+import type { AnswerRow, Change, NoticeRow, ReasonInfo, Snapshot, Totals } from './contract';
 import { decodeIds } from './contract';
 import { readEvents } from './events';
 import { authorisation } from './key';
@@ -72,6 +72,7 @@ export class Live {
     gateway = $state('');
     leftOut = $state(0);
     answersLeftOut = $state(0);
+    notice = $state.raw<NoticeRow | null>(null);
     notes = $state.raw<Note[]>([]);
     speeds = $state.raw<number[]>([]); // the fleet's tokens/s, one a second
 
@@ -223,6 +224,7 @@ export class Live {
         this.gateway = said.gateway;
         this.leftOut = said.vehicles_left_out;
         this.answersLeftOut = said.answers_left_out;
+        this.#takeNotice(said.notice ?? null);
         this.cars = [];
         this.answers.clear();
         this.byCar.clear();
@@ -236,6 +238,7 @@ export class Live {
     }
 
     #takeChange(said: Change) {
+        if (said.notice !== undefined) this.#takeNotice(said.notice);
         if (said.totals) this.totals = { ...this.totals!, ...said.totals };
         if (said.vehicle_ids) this.#meet(said.vehicle_ids);
         const cells = said.vehicles ?? [];
@@ -267,6 +270,11 @@ export class Live {
             const drawn = tick();
             for (const move of moves) this.onmove(move, drawn);
         }
+    }
+
+    // The same one again, of a new snapshot, is not read aloud twice.
+    #takeNotice(said: NoticeRow | null) {
+        if (said?.text !== this.notice?.text || said?.at !== this.notice?.at) this.notice = said;
     }
 
     #meet(coded: string) {
