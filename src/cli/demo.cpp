@@ -2,6 +2,7 @@
 // Copyright The Idlewatt Authors
 #include "cli/demo.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -22,6 +23,7 @@
 #include "engine/model_header.hpp"
 #include "engine/random_model.hpp"
 #include "signals/scripted_signals.hpp"
+#include "wire/notice.hpp"
 
 namespace idlewatt::cli {
 
@@ -34,6 +36,9 @@ constexpr std::uint64_t demo_model_seed = 7;
 // are lost, so that these meet answers.
 constexpr std::uint32_t lesson_rush_clients = 8;
 constexpr base::Duration lesson_think_time = base::milliseconds(400);
+constexpr std::string_view before_the_story = "The cars load their model.";
+// A line of the story is on the page until the next one is, with what that takes on a full machine.
+constexpr base::Duration notice_overlap = base::seconds(2);
 constexpr base::Duration rush_lead = base::milliseconds(250);
 constexpr base::Duration rush_time = base::milliseconds(400);
 
@@ -193,6 +198,7 @@ void Demo::play() {
     const base::Duration until_story = story_began_ - loop_.now();
     if (options_.traffic)
         start_traffic(until_story);
+    show_on_page(std::string(before_the_story), until_story);
     play_round(until_story);
 }
 
@@ -215,9 +221,13 @@ void Demo::play_round(base::Duration until_it) {
             loop_.after(std::max(real(moment) - rush_lead, until_it),
                         [this] { traffic_->rush(rush_time); });
     }
-    if (!table_ && !options_.json) {
-        for (const signals::Caption& caption : script_.captions)
-            loop_.after(real(caption.at), [&caption] { std::cerr << caption.text << '\n'; });
+    for (std::size_t i = 0; i < script_.captions.size(); ++i) {
+        loop_.after(real(script_.captions[i].at), [this, i, speed] {
+            const std::string& line = script_.captions[i].text;
+            if (!table_ && !options_.json)
+                std::cerr << line << '\n';
+            show_on_page(line, base::from_seconds(caption_time(script_, i).seconds() / speed));
+        });
     }
     if (script_.repeat && endless()) {
         loop_.after(real(script_.duration), [this, began = loop_.now() + until_it] {
@@ -226,6 +236,23 @@ void Demo::play_round(base::Duration until_it) {
             play_round(began + round - loop_.now());
         });
     }
+}
+
+void Demo::show_on_page(std::string line, base::Duration shown_for) {
+    const base::Duration whole = std::max(shown_for, base::Duration{}) + notice_overlap;
+    const auto is_control = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    };
+    std::ranges::replace_if(line, is_control, ' ');
+    http::Call call;
+    call.url = fleet_->url() + "/api/v1/notice";
+    call.method = "POST";
+    call.headers = request_headers({fleet_->url(), options_.api_key});
+    call.body = wire::notice_order_body({std::move(line), std::min(whole, wire::notice_time_max)});
+    http::CallHandler handler;
+    // It is in the terminal, too: a page without it is no reason to stop.
+    handler.on_end = [](const base::Result<void>&) {};
+    notice_exchange_ = http::call(loop_, std::move(call), std::move(handler));
 }
 
 void Demo::start_traffic(base::Duration until_story) {
@@ -289,7 +316,7 @@ TableState Demo::table_state() const {
     state.title = script_.name;
     const base::Duration real = loop_.now() - story_began_;
     const base::Duration played = signals::played(real, fleet_options_.speed);
-    state.caption = played.ns < 0 ? "The cars load their model." : caption_at(script_, played);
+    state.caption = played.ns < 0 ? std::string(before_the_story) : caption_at(script_, played);
     if (played.ns >= 0)
         state.clock = clock_of(script_, played);
     if (traffic_) {
@@ -308,6 +335,7 @@ TableState Demo::table_state() const {
 void Demo::finish_traffic() {
     rows_exchange_.reset();
     figures_exchange_.reset();
+    notice_exchange_.reset();
     if (traffic_) {
         bool done = false;
         traffic_->stop(last_answers_max, [&] { done = true; });

@@ -67,6 +67,8 @@ private:
     void play();
     void play_round(base::Duration until_it);
     void start_traffic(base::Duration until_story);
+    // A line of the story, to those who look at the page; it stays for so long, in real time.
+    void show_on_page(std::string line, base::Duration shown_for);
     void watch();
     void refresh_view();
     void finish_traffic();
@@ -93,6 +95,7 @@ private:
     base::Duration traffic_time_;
     std::unique_ptr<http::Exchange> rows_exchange_;
     std::unique_ptr<http::Exchange> figures_exchange_;
+    std::unique_ptr<http::Exchange> notice_exchange_;
 };
 
 }  // namespace idlewatt::cli

@@ -42,6 +42,15 @@ std::string caption_at(const signals::Script& script, base::Duration played) {
     return said;
 }
 
+base::Duration caption_time(const signals::Script& script, std::size_t caption) {
+    base::Duration end = script.duration;
+    for (const signals::Caption& other : script.captions) {
+        if (other.at > script.captions[caption].at)
+            end = std::min(end, other.at);
+    }
+    return end - script.captions[caption].at;
+}
+
 std::vector<base::Duration> departures(const signals::Script& script, std::uint32_t vehicles) {
     std::vector<base::Duration> moments;
     const auto add = [&](const signals::Moment& moment) {

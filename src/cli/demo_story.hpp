@@ -3,6 +3,7 @@
 // Where a demonstration's story stands, and when clients should be asking. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,6 +19,9 @@ namespace idlewatt::cli {
 [[nodiscard]] base::Duration clock_of(const signals::Script& script, base::Duration played);
 // The last one said in this round; empty: none yet.
 [[nodiscard]] std::string caption_at(const signals::Script& script, base::Duration played);
+
+// From this caption to the next one, or to the story's end.
+[[nodiscard]] base::Duration caption_time(const signals::Script& script, std::size_t caption);
 
 // When a car is needed by its owner or something of it is killed, in played time and in order: the
 // moments at which an answer in it has to go on elsewhere.

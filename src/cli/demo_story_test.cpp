@@ -58,6 +58,8 @@ TEST(DemoStory, KnowsItsHourAndItsCaption) {
     EXPECT_EQ(caption_at(script, seconds(600)), "Some leave.");
     EXPECT_EQ(caption_at(script, seconds(7199)), "One is killed.");
     EXPECT_EQ(caption_at(script, seconds(7200 + 5)), "All work.");
+    EXPECT_EQ(caption_time(script, 0), seconds(600));
+    EXPECT_EQ(caption_time(script, 2), seconds(3600));  // to the end
     signals::Script once = script;
     once.repeat = false;
     EXPECT_EQ(caption_at(once, seconds(7200 + 5)), "One is killed.");
