@@ -214,6 +214,18 @@ test('everything can be done by keyboard', async () => {
     });
 });
 
+test('what can be clicked is not cut off', async () => {
+    for (const width of [360, 1280])
+        await withPage(browser, { cars: 4, busy: 0, width, height: 740 }, async (page) => {
+            await tile(page, 'car-01').waitFor();
+            if (width < 1000) await page.getByRole('button', { name: 'Ask', exact: true }).first().click();
+            await page.getByRole('button', { name: 'How many kWh' }).waitFor();
+            const cut = await page.evaluate(() =>
+                [...document.querySelectorAll('.empty button')].filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.innerText));
+            assert.deepEqual(cut, []);
+        });
+});
+
 test('360 pixels are enough', async () => {
     await withPage(browser, { cars: 40, busy: 6, width: 360, height: 740 }, async (page) => {
         await tile(page, 'car-01').waitFor();
