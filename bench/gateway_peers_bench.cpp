@@ -288,9 +288,9 @@ void report_all(const std::vector<Target>& targets) {
     const auto told = [&](const Target& ours, const std::string& group) {
         report({group, "answers a second, 32 clients", median_of(ours, &Measured::per_second),
                 "1/s", others(targets, &Measured::per_second, 0), std::nullopt, Better::higher});
-        report({group, "p50", median_of(ours, &Measured::p50_ms), "ms",
+        report({group, "time of an answer, p50", median_of(ours, &Measured::p50_ms), "ms",
                 others(targets, &Measured::p50_ms, 2), std::nullopt, Better::lower});
-        report({group, "p99", median_of(ours, &Measured::p99_ms), "ms",
+        report({group, "time of an answer, p99", median_of(ours, &Measured::p99_ms), "ms",
                 others(targets, &Measured::p99_ms, 2), std::nullopt, Better::lower});
         report({group, "CPU of the gateway for one answer", median_of(ours, &Measured::cpu_us),
                 "µs", others(targets, &Measured::cpu_us, 1), std::nullopt, Better::lower});

@@ -11,7 +11,7 @@ const figures = readFileSync(process.argv[2], 'utf8')
   .filter((line) => line !== '')
   .map((line) => JSON.parse(line))
 
-const git = (...args) => execFileSync('git', args, { encoding: 'utf8' }).trim()
+const git = (...args) => execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
 
 function commit() {
   try {
@@ -41,8 +41,10 @@ console.log(
 )
 console.log('| | what | figure | compared with, in the same run | bar |')
 console.log('|---|---|---|---|---|')
+// A group's figures together, whichever benchmarks they come from; groups in the order of their coming.
+const groups = [...new Set(figures.map((figure) => figure.group))]
 let group = ''
-for (const figure of figures) {
+for (const figure of groups.flatMap((name) => figures.filter((each) => each.group === name))) {
   const heading = figure.group === group ? '' : figure.group
   group = figure.group
   const value = `${number(figure.value)}${figure.unit === '' ? '' : ` ${figure.unit}`}`
