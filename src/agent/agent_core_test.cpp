@@ -145,6 +145,26 @@ TEST_F(AgentCoreTest, KillsTheEngineBeforeAnyWordWhenTheOwnerReturns) {
     EXPECT_EQ(all<CloseReceipt>(closing)[0].receipt.acknowledged_tokens, 1u);
 }
 
+// People see this number beside the reason for which the car stands still.
+TEST_F(AgentCoreTest, SaysNoSpeedOnceItsEngineIsGone) {
+    ready();
+    run("a");
+    for (int i = 0; i < 300; ++i)
+        piece("a");
+    const auto working = all<Announce>(pass(base::milliseconds(1100)));
+    ASSERT_FALSE(working.empty());
+    EXPECT_GT(working.back().announcement.tokens_per_second, 50.0);
+    occupied = 1;
+    signal(SignalId::occupied, 1);
+    engine::Status gone;
+    gone.condition = engine::Condition::idle;
+    feed(EngineChanged{gone});
+    feed(EngineGone{});
+    const auto stopped = all<Announce>(pass(base::milliseconds(1100)));
+    ASSERT_FALSE(stopped.empty());
+    EXPECT_EQ(stopped.back().announcement.tokens_per_second, 0.0);
+}
+
 TEST_F(AgentCoreTest, ReportsHowLongARecallTookAndComesBackAfterTheDelay) {
     ready();
     signal(SignalId::occupied, 1);

@@ -145,8 +145,9 @@ void AgentCore::announce(Now now, bool always, Effects& effects) {
         next.embeddings = engine_.ready.embeddings;
         next.image_input = engine_.ready.image_input;
         next.fingerprint = engine_.ready.fingerprint;
+        // Smoothed over seconds; a car whose engine is gone generates nothing.
+        next.tokens_per_second = tokens_per_second_;
     }
-    next.tokens_per_second = tokens_per_second_;
     next.membership = membership_;
     const bool news = next.reason != announced_.reason || next.slots_free != announced_.slots_free;
     if (!news && !always)
