@@ -71,10 +71,8 @@ ExitCode Demo::run() {
             stop_asked_ = true;
     });
     auto prepared = prepare();
-    if (prepared) {
-        fleet_ = std::make_unique<Fleet>(loop_, fleet_options_);
-        prepared = fleet_->start();
-    }
+    if (prepared)
+        prepared = start_fleet();
     if (!prepared) {
         std::cerr << "idlewatt demo: " << prepared.error().message << '\n';
         const bool usage = prepared.error().kind == base::ErrorKind::bad_input;
@@ -83,6 +81,8 @@ ExitCode Demo::run() {
     introduce();
     play();
     watch();
+    if (stop_asked_ && interactive_)
+        std::cerr << "\nEnding: the last answers and receipts come in.\n";
     finish_traffic();
     table_.reset();
     fleet_->stop(fleet_stop_max);
@@ -131,7 +131,6 @@ base::Result<void> Demo::prepare() {
     fleet_options_.vehicles = options_.vehicles;
     fleet_options_.port = options_.port;
     fleet_options_.speed = script_.duration.seconds() / story_time().seconds();
-    fleet_options_.story_start = loop_.wall_now() + story_delay(options_.vehicles);
     fleet_options_.tap = true;
     fleet_options_.verbose = options_.verbose;
     fleet_options_.stop_asked = [this] { return stop_asked_; };
@@ -169,6 +168,20 @@ base::Result<void> Demo::choose_port() {
     }
     options_.port = 0;
     return {};
+}
+
+base::Result<void> Demo::start_fleet() {
+    for (;;) {
+        fleet_options_.story_start = loop_.wall_now() + story_delay(options_.vehicles);
+        fleet_ = std::make_unique<Fleet>(loop_, fleet_options_);
+        auto started = fleet_->start();
+        const bool own_choice = !options_.port_given && fleet_options_.port != 0;
+        if (started || stop_asked_ || !own_choice || port_is_free(fleet_options_.port))
+            return started;
+        // Free when it was chosen, and taken meanwhile: by another demo, say.
+        fleet_.reset();
+        fleet_options_.port = 0;
+    }
 }
 
 base::Duration Demo::story_time() const {
@@ -329,6 +342,7 @@ TableState Demo::table_state() const {
         state.tokens_per_second += row.announcement.tokens_per_second;
     }
     state.footer = usage_lines(fleet_->url(), options_.api_key, first_model(rows_));
+    state.footer.emplace_back("Ctrl-C ends it and says what happened.");
     return state;
 }
 

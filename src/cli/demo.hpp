@@ -63,6 +63,7 @@ private:
     [[nodiscard]] base::Result<void> prepare();
     [[nodiscard]] base::Result<void> prepare_model();
     [[nodiscard]] base::Result<void> choose_port();
+    [[nodiscard]] base::Result<void> start_fleet();
     void introduce();
     void play();
     void play_round(base::Duration until_it);

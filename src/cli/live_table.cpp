@@ -184,10 +184,11 @@ std::string header_text(const TableState& state, std::size_t columns, bool colou
     if (colour)
         out = std::string(bold) + out + std::string(plain);
     const wire::GatewayFigures& figures = state.figures;
-    const std::string now =
-        formatted("%lld of %zu cars ready  %.0f tokens/s  %llu answers run, %llu wait",
-                  static_cast<long long>(ready), state.vehicles.size(), state.tokens_per_second,
-                  printable(figures.requests_running), printable(figures.requests_waiting));
+    const std::string now = formatted(
+        "%lld of %zu cars ready  %.0f tokens/s  %llu answer%s, %llu wait%s",
+        static_cast<long long>(ready), state.vehicles.size(), state.tokens_per_second,
+        printable(figures.requests_running), figures.requests_running == 1 ? " runs" : "s run",
+        printable(figures.requests_waiting), figures.requests_waiting == 1 ? "s" : "");
     // The gateway's figures come a moment after the answers.
     std::string so_far = formatted(
         "%llu answered", printable(std::max(figures.requests_completed, state.answers_checked)));

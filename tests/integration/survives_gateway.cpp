@@ -11,7 +11,9 @@
 #include <gtest/gtest.h>
 
 #include "chat_client.hpp"
+#include "cli/fleet.hpp"
 #include "demo_process.hpp"
+#include "http/beast_server.hpp"
 
 namespace idlewatt::test {
 namespace {
@@ -87,6 +89,41 @@ TEST(SurvivesGateway, TheClientsMistakesAreTheClients) {
     ASSERT_TRUE(plain.wait_for_end());
     EXPECT_EQ(plain.record().status, 200);
     EXPECT_FALSE(plain.record().text.empty());
+}
+
+// Two demonstrations that are started together find the same port free: the second one must not
+// take the first one's gateway, which knows neither its key nor its cars, for its own.
+TEST(SurvivesGateway, AnothersGatewayIsNotTakenForOnesOwn) {
+    base::AsioLoop loop;
+    auto other = http::listen(loop, {});
+    ASSERT_TRUE(other) << other.error().message;
+    http::Handler handler;
+    handler.on_request = [&other](const http::Request& request) {
+        other->server->respond(request.id, {200, {}, "{}"});
+    };
+    other->server->set_handler(std::move(handler));
+    std::string folder = std::filesystem::temp_directory_path() / "idlewatt-test-XXXXXX";
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    cli::FleetOptions options;
+    options.state_dir = folder;
+    options.program_dir = std::string(IDLEWATT_BINARY_DIR) + "/bin";
+    options.script_path = std::string(IDLEWATT_SOURCE_DIR) + "/examples/always_parked.toml";
+    options.model_path = folder + "/none.gguf";
+    options.model_name = "none";
+    options.api_key = "k";
+    options.vehicles = 1;
+    options.port = other->port;
+    {
+        cli::Fleet fleet(loop, options);
+        const auto started = fleet.start();
+        ASSERT_FALSE(started);
+        const std::string& said = started.error().message;
+        EXPECT_NE(said.find(fleet.url()), std::string::npos) << said;
+        EXPECT_NE(said.find("in use"), std::string::npos) << said;
+        EXPECT_NE(said.find("--port"), std::string::npos) << said;
+        EXPECT_EQ(said.find(folder), std::string::npos) << "that is gone: " << said;
+    }
+    std::filesystem::remove_all(folder);
 }
 
 TEST(SurvivesGateway, TheDemoEndsAllItsProcesses) {
