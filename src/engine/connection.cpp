@@ -3,8 +3,10 @@
 #include "engine/connection.hpp"
 
 #include <array>
+#include <cerrno>
 #include <utility>
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <boost/asio/local/stream_protocol.hpp>
@@ -41,36 +43,48 @@ struct Connection::Implementation : std::enable_shared_from_this<Implementation>
     bool closed = false;
     bool paused = false;
     bool reading = false;
-    bool told = false;
     int attempts = 0;
 
     void connect() {
         // The engine may write to that folder: nobody but its own socket shall be connected to.
         struct stat found {};
         if (::lstat(path.c_str(), &found) == 0 && !S_ISSOCK(found.st_mode)) {
-            asio::post(socket.get_executor(), [self = shared_from_this()] {
-                if (!self->closed)
-                    self->fail("what should be the engine's socket is none",
-                               asio::error::access_denied);
-            });
-            return;
+            return fail_later("what should be the engine's socket is none",
+                              asio::error::access_denied);
         }
-        socket.async_connect(asio::local::stream_protocol::endpoint(path),
-                             [self = shared_from_this()](const error_code& error) {
-                                 if (self->closed)
-                                     return;
-                                 if (self->may_retry(error))
-                                     return self->retry();
-                                 if (error)
-                                     return self->fail("cannot connect to the engine", error);
-                                 self->send();
-                             });
+        // A Unix socket connects at once or not at all.
+        error_code error;
+        socket.open({}, error);
+        if (!error)
+            socket.non_blocking(true, error);
+        if (!error)
+            error = connect_now();
+        if (may_retry(error))
+            return retry();
+        if (error)
+            return fail_later("cannot connect to the engine", error);
+        send();
     }
 
-    // A full queue of connections answers EAGAIN, which comes out as success and then ENOTCONN.
+    [[nodiscard]] error_code connect_now() {
+        const asio::local::stream_protocol::endpoint there(path);
+        if (::connect(socket.native_handle(), there.data(), static_cast<socklen_t>(there.size())) ==
+            0) {
+            return {};
+        }
+        return {errno, boost::system::system_category()};
+    }
+
+    void fail_later(const char* what, const error_code& error) {
+        asio::post(socket.get_executor(), [self = shared_from_this(), what, error] {
+            if (!self->closed)
+                self->fail(what, error);
+        });
+    }
+
+    // A full queue of connections answers EAGAIN.
     [[nodiscard]] bool may_retry(const error_code& error) const {
-        return (error == asio::error::would_block || error == asio::error::not_connected) &&
-               attempts < attempts_max;
+        return error == asio::error::try_again && attempts < attempts_max;
     }
 
     void retry() {
@@ -84,19 +98,23 @@ struct Connection::Implementation : std::enable_shared_from_this<Implementation>
         });
     }
 
+    // What a socket takes at once leaves at once: the engine works while we still look around.
     void send() {
-        if (handler.on_bytes && !std::exchange(told, true))
+        if (handler.on_bytes)
             handler.on_bytes(request, true);
-        asio::async_write(socket, asio::buffer(request),
-                          [self = shared_from_this()](const error_code& error, std::size_t size) {
+        error_code error;
+        const std::size_t sent = socket.write_some(asio::buffer(request), error);
+        // A refused request is answered before it is read to its end.
+        if (error && error != asio::error::would_block && error != asio::error::broken_pipe)
+            return fail_later("cannot write to the engine", error);
+        if (sent == request.size() || error == asio::error::broken_pipe)
+            return read();
+        asio::async_write(socket, asio::buffer(request) + sent,
+                          [self = shared_from_this()](const error_code& later, std::size_t) {
                               if (self->closed)
                                   return;
-                              if (size == 0 && self->may_retry(error))
-                                  return self->retry();
-                              // A refused request is answered before it is read to its end.
-                              if (error && error != asio::error::broken_pipe) {
-                                  return self->fail("cannot write to the engine", error);
-                              }
+                              if (later && later != asio::error::broken_pipe)
+                                  return self->fail("cannot write to the engine", later);
                               self->read();
                           });
     }

@@ -4,7 +4,8 @@
 // carries one request: closing it is how work is cancelled.
 //
 // Lifecycle: open() connects and sends; on_end runs once, then nothing more; close() (or the last
-// reference going away) ends it silently. Callbacks run on the loop, never inside open().
+// reference going away) ends it silently. Callbacks run on the loop, never inside open(), but that
+// on_bytes tells there of the request, which leaves at once.
 #pragma once
 
 #include <cstdint>

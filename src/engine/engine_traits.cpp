@@ -37,10 +37,12 @@ std::optional<EngineTraits> read_properties(std::string_view props_json, const R
     traits.ready.image_input = member(member(json, "modalities"), "vision") == true;
     traits.build = text_of(member(json, "build_info"));
     traits.quantization = text_of(member(json, "model_ftype"));
-    const std::string chat_template = text_of(member(json, "chat_template"));
+    traits.chat_template = text_of(member(json, "chat_template"));
+    traits.begin_mark = text_of(member(json, "bos_token"));
+    traits.end_mark = text_of(member(json, "eos_token"));
     traits.reasoning = std::any_of(
         reasoning_marks.begin(), reasoning_marks.end(),
-        [&](const char* mark) { return chat_template.find(mark) != std::string::npos; });
+        [&](const char* mark) { return traits.chat_template.find(mark) != std::string::npos; });
     return traits;
 }
 

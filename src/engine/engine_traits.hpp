@@ -18,6 +18,9 @@ struct EngineTraits {
     // What the engine calls its own version and the weights that it has loaded; empty: not said.
     std::string build{};
     std::string quantization{};
+    std::string chat_template{};
+    std::string begin_mark{};  // of a text; the engine adds and removes it by itself
+    std::string end_mark{};
 };
 
 // From /props; what is missing there is taken from fallback. Nothing: it is no answer of /props.

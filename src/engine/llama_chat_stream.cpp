@@ -24,7 +24,7 @@ LlamaChatStream::LlamaChatStream(EngineLink link, Generation generation, Request
 void LlamaChatStream::start() {
     const core::ResumePoint& resume = generation().resume;
     if (at_limit(request_))
-        return count_prompt([this] { finish_at_limit(); });
+        return count_prompt([this] { finish_early(core::FinishReason::length); });
     if (resume.empty())
         return stream("/v1/chat/completions", chat_body(request_, {}));
     ask_said([this, &resume](std::string text) {

@@ -28,9 +28,11 @@ void LlamaCompletionStream::start() {
         if (const auto guess = fresh && link().templates
                                    ? link().templates->guess(request_->template_json)
                                    : std::nullopt) {
-            set_unsure(true);
-            complete(*guess);
-            return check(*guess);
+            set_unsure(!guess->sure);
+            complete(guess->prompt);
+            if (!guess->sure)
+                check(guess->prompt);
+            return;
         }
         return ask("/apply-template", request_->template_json, [this](const std::string& body) {
             const auto prompt = templated_prompt(body);
@@ -106,7 +108,7 @@ void LlamaCompletionStream::count_prompt(const std::string& prompt) {
 
 void LlamaCompletionStream::complete(const Input& prompt) {
     if (at_limit(*request_))
-        return finish_at_limit();
+        return finish_early(core::FinishReason::length);
     // Calls that are demanded stand behind whatever was said.
     if (request_->held && !request_->calls_demanded && !generation().resume.empty())
         return end_held();
@@ -115,10 +117,7 @@ void LlamaCompletionStream::complete(const Input& prompt) {
 
 // What was held back was said in one piece: whoever has it has the whole answer.
 void LlamaCompletionStream::end_held() {
-    core::Finished finished;
-    finished.prompt_tokens = prompt_tokens_;
-    finish(finished);
-    flush();
+    finish_early(core::FinishReason::stop);
 }
 
 // ── the answer ──────────────────────────────────────────────────────────────────────────────────

@@ -226,7 +226,7 @@ private:
         last_progress_ = 0;
         hang_.clear();
         asked_for_a_vector_ = false;
-        templates_ = std::make_shared<TemplateGuesses>();
+        templates_.reset();
         probe();
         watch();
     }
@@ -326,6 +326,9 @@ private:
                                              : std::nullopt;
                            if (traits) {
                                traits_ = std::move(*traits);
+                               templates_ = std::make_shared<TemplateGuesses>(
+                                   traits_.chat_template,
+                                   TemplateGuesses::Ends{traits_.begin_mark, traits_.end_mark});
                                return ask_for_a_vector();
                            }
                            hang_ = "the engine's /props are not understood";

@@ -69,10 +69,8 @@ void LlamaStream::post(std::function<void(LlamaStream&)> task) {
 }
 
 void LlamaStream::begin() {
-    post([](LlamaStream& self) {
-        if (!self.end_)
-            self.start();
-    });
+    if (!ended())
+        start();
 }
 
 void LlamaStream::set_paused(bool paused) {
@@ -385,10 +383,10 @@ void LlamaStream::finish(const core::Finished& finished) {
     end_ = std::move(end);
 }
 
-void LlamaStream::finish_at_limit() {
+void LlamaStream::finish_early(core::FinishReason reason) {
     StreamEnd end;
     end.kind = StreamEnd::Kind::finished;
-    end.finished.reason = core::FinishReason::length;
+    end.finished.reason = reason;
     end.finished.prompt_tokens = prompt_tokens_;
     end_with(std::move(end));
 }
@@ -399,7 +397,7 @@ void LlamaStream::refuse(std::uint32_t status, const std::string& message) {
     }
     // The answer so far fits no further: undisturbed, it would have ended here too.
     if (!generation_.resume.empty() && message.find("context size") != std::string::npos) {
-        return finish_at_limit();
+        return finish_early(core::FinishReason::length);
     }
     reject(status, message);
 }

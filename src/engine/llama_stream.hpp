@@ -85,7 +85,7 @@ protected:
         std::optional<std::int32_t> last_id;
     };
 
-    // Asks the engine; called once.
+    // Asks the engine; called once, inside begin(). What it finds out by itself it posts.
     virtual void start() = 0;
 
     // One question with one answer; another status than 200 ends the stream.
@@ -125,8 +125,8 @@ protected:
     [[nodiscard]] bool at_limit(const Request& request) const {
         return request.tokens_max && *request.tokens_max <= generation_.resume.tokens;
     }
-    // With prompt_tokens_, so not before they are counted.
-    void finish_at_limit();
+    // Without asking the engine. With prompt_tokens_, so not before they are counted.
+    void finish_early(core::FinishReason reason);
     void reject(std::uint32_t status, std::string message);
     // An answer of the engine that is no success.
     virtual void refuse(std::uint32_t status, const std::string& message);

@@ -25,18 +25,21 @@ struct Taken {
     Json chat;
     std::vector<std::string> words;
     std::string key;
+    bool simple = true;  // roles and words, and nothing that a template could be told beside them
 };
 
 std::optional<Taken> take_words(const std::string& template_json) {
     Taken taken{Json::parse(template_json, nullptr, false), {}, {}};
     if (!member(taken.chat, "messages").is_array())
         return std::nullopt;
+    taken.simple = taken.chat.size() == 1;
     for (Json& message : taken.chat["messages"]) {
         if (!member(message, "content").is_string())
             return std::nullopt;
         Json& content = message["content"];
         taken.words.push_back(content.get<std::string>());
         content = "";
+        taken.simple = taken.simple && message.size() == 2 && member(message, "role").is_string();
     }
     taken.key = dump(taken.chat);
     if (taken.words.empty() || taken.key.size() > TemplateGuesses::shape_bytes_max)
@@ -44,9 +47,15 @@ std::optional<Taken> take_words(const std::string& template_json) {
     return taken;
 }
 
+// The engine takes its own mark off an end of a rendering; no words must come near to look like it.
+bool hides(std::string_view around, std::string_view mark) {
+    return !around.empty() && around.size() >= mark.size();
+}
+
 }  // namespace
 
-std::optional<std::string> TemplateGuesses::guess(const std::string& template_json) const {
+std::optional<TemplateGuesses::Guess> TemplateGuesses::guess(
+    const std::string& template_json) const {
     if (shapes_.empty())
         return std::nullopt;
     const auto taken = take_words(template_json);
@@ -55,13 +64,14 @@ std::optional<std::string> TemplateGuesses::guess(const std::string& template_js
         shape->second.wrong >= wrong_max) {
         return std::nullopt;
     }
-    std::string prompt = shape->second.between[0];
+    Guess made{shape->second.between[0], shape->second.sure};
     for (std::size_t i = 0; i < taken->words.size(); ++i) {
         if (may_be_trimmed(taken->words[i]))
             return std::nullopt;
-        prompt += taken->words[i] + shape->second.between[i + 1];
+        made.prompt += taken->words[i];
+        made.prompt += shape->second.between[i + 1];
     }
-    return prompt;
+    return made;
 }
 
 std::optional<std::string> TemplateGuesses::lesson(const std::string& template_json) const {
@@ -95,6 +105,8 @@ void TemplateGuesses::learn(const std::string& template_json, const std::string&
         begin = found + word.size();
     }
     shape.between.push_back(rendered_lesson.substr(begin));
+    shape.sure = plain_ && taken->simple && hides(shape.between.front(), ends_.begin) &&
+                 hides(shape.between.back(), ends_.end);
 }
 
 void TemplateGuesses::was(bool right, const std::string& template_json) {

@@ -53,7 +53,8 @@ TEST(TemplateGuesses, WhatItKnowsItGuessesAsTheTemplateRendersIt) {
             messages.push_back({roles[prng.below(3)], words[prng.below(words.size())]});
         const std::string chat = chat_of(messages);
         if (const auto guess = guesses.guess(chat)) {
-            EXPECT_EQ(*guess, rendered(chat));
+            EXPECT_EQ(guess->prompt, rendered(chat));
+            EXPECT_FALSE(guess->sure) << "its template is not known";
             EXPECT_FALSE(guesses.lesson(chat)) << "it is known";
             ++guessed;
         } else {
@@ -112,6 +113,28 @@ TEST(TemplateGuesses, OneRightGuessIsEnoughToGoOn) {
     EXPECT_TRUE(guesses.guess(chat));
     for (const char* trimmed : {"Hello\n", " Hello", ""})
         EXPECT_FALSE(guesses.guess(chat_of({{"user", trimmed}}))) << trimmed;
+}
+
+TEST(TemplateGuesses, OnlyAPlainTemplateMakesThemSure) {
+    const std::string plain =
+        "<s>{% for message in messages %}{{ '<|' + message.role + '|>\n' + message.content + "
+        "'</s>\n' }}{% endfor %}<|assistant|>\n";
+    const std::string chat = chat_of({{"user", "Hello"}});
+    const auto is_sure = [](TemplateGuesses guesses, const std::string& of) {
+        teach_rendering(guesses, of);
+        const auto guess = guesses.guess(of);
+        return guess && guess->prompt == rendered(of) && guess->sure;
+    };
+    EXPECT_TRUE(is_sure({plain, {"<s>", "</s>"}}, chat));
+    EXPECT_FALSE(is_sure({plain + "{{ message.content[0] }}", {"<s>", "</s>"}}, chat));
+    // Words could complete the mark that the engine takes off.
+    EXPECT_FALSE(is_sure({plain, {"<s><|user|>\nHel", "</s>"}}, chat));
+    Json more = Json::parse(chat);
+    more["chat_template_kwargs"] = {{"a", 1}};
+    EXPECT_FALSE(is_sure({plain, {}}, dump(more)));
+    more = Json::parse(chat);
+    more["messages"][0]["name"] = "Anna";
+    EXPECT_FALSE(is_sure({plain, {}}, dump(more)));
 }
 
 TEST(TemplateGuesses, ItsMemoryIsBounded) {
