@@ -9,6 +9,7 @@
 #include <iostream>
 #include <random>
 
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <boost/asio/signal_set.hpp>
@@ -162,9 +163,12 @@ base::Result<void> Demo::choose_port() {
     if (options_.port == 0 || port_is_free(options_.port))
         return {};
     if (options_.port_given) {
+        const bool reserved = options_.port < IPPORT_RESERVED && geteuid() != 0;
         return base::fail(base::ErrorKind::bad_input,
                           "--port " + std::to_string(options_.port) +
-                              " is used by another program; name another one, or 0 for any");
+                              (reserved ? " is used by another program, or for root only"
+                                        : " is used by another program") +
+                              "; name another one, or 0 for any");
     }
     options_.port = 0;
     return {};
