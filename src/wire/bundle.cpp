@@ -14,6 +14,7 @@ namespace {
 // FromCarBundle.messages in api/wire.proto: field 15, of bytes. No field of FromCar begins so.
 constexpr char messages_tag = (15 << 3) | 2;
 constexpr unsigned varint_bits = 7;
+constexpr std::size_t messages_expected = 8;
 constexpr unsigned length_bits_max = 21;  // bundle_bytes_max and more
 
 void append_length(std::string& out, std::size_t length) {
@@ -59,6 +60,7 @@ base::Result<std::vector<std::string_view>> unbundle(std::string_view bytes) {
         messages.push_back(bytes);
         return messages;
     }
+    messages.reserve(messages_expected);
     while (!bytes.empty()) {
         const bool known = bytes.front() == messages_tag;
         bytes.remove_prefix(1);

@@ -2,6 +2,9 @@
 // Copyright The Idlewatt Authors
 #include "wire/chat_text.hpp"
 
+#include <cstdint>
+#include <cstring>
+
 namespace idlewatt::wire {
 
 namespace {
@@ -105,6 +108,16 @@ void append_json_string(std::string& out, std::string_view text) {
 
 std::optional<std::size_t> first_bad_utf8(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
+        // Most texts are mostly of ASCII: eight at a time.
+        constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080;
+        std::uint64_t eight = 0;
+        for (; text.size() - at >= sizeof eight; at += sizeof eight) {
+            std::memcpy(&eight, text.data() + at, sizeof eight);
+            if ((eight & high_bits) != 0)
+                break;
+        }
+        if (at == text.size())
+            break;
         const Sequence sequence = sequence_at(text, at);
         if (!sequence.good) {
             return at;

@@ -91,8 +91,17 @@ std::string Subjects::signal_order(const core::VehicleId& vehicle) const {
 
 std::string Subjects::in(const core::VehicleId& vehicle, core::Incarnation incarnation,
                          const core::AttemptId& attempt) const {
-    return of_vehicle(cell, token(vehicle.value),
-                      "in." + std::to_string(incarnation.value) + "." + token(attempt.value));
+    // Twice for each answer, so without pieces of it in between.
+    std::array<char, 20> digits{};
+    const char* const end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), incarnation.value).ptr;
+    const std::string_view number(digits.data(), static_cast<std::size_t>(end - digits.data()));
+    IDLEWATT_ASSERT(core::is_id(cell));
+    std::string subject;
+    subject.reserve(16 + cell.size() + vehicle.value.size() + number.size() + attempt.value.size());
+    subject.append("iw.").append(cell).append(".v.").append(token(vehicle.value)).append(".in.");
+    subject.append(number).append(".").append(token(attempt.value));
+    return subject;
 }
 
 std::string Subjects::out(const core::VehicleId& vehicle, const core::GatewayId& gateway,

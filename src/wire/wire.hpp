@@ -37,6 +37,10 @@ inline constexpr std::size_t signature_bytes_max = 128;
 [[nodiscard]] base::Result<core::FromCar> decode_from_car(std::string_view bytes);
 
 [[nodiscard]] std::string encode(const core::Work& work);
+// The same of its parts, which nobody has to copy first.
+[[nodiscard]] std::string encode_work(const core::WorkId& id, std::string_view model,
+                                      std::string_view request_json,
+                                      const core::ResumePoint& resume, core::Task task);
 [[nodiscard]] base::Result<core::Work> decode_work(std::string_view bytes);
 
 [[nodiscard]] std::string encode(const core::Receipt& receipt);

@@ -4,6 +4,8 @@
 #include "wire.pb.h"
 #include "wire/checks.hpp"
 #include "wire/enums.hpp"
+#include "wire/from_car_reader.hpp"
+#include "wire/plain_proto.hpp"
 #include "wire/wire.hpp"
 
 namespace idlewatt::wire {
@@ -12,33 +14,52 @@ namespace {
 
 constexpr Bounds to_car_bounds{"ToCar", core::message_part_bytes_max + 4096, 8};
 // A tool call of two bytes would be eighty in memory, so they are counted first.
-constexpr Bounds from_car_bounds{"FromCar", 1024 * 1024, 8, v1::FromCar::kPieceFieldNumber,
+constexpr Bounds from_car_bounds{"FromCar", from_car_bytes_max, 8, v1::FromCar::kPieceFieldNumber,
                                  core::tool_calls_max + 32};
 
 static_assert(piece_tokens_max * 10ULL + piece_text_bytes_max + 4096 <= from_car_bounds.bytes_max,
               "a piece within its bounds fits, at ten bytes for a negative token id");
 
+// Tags, lengths and numbers of a message that goes to a car.
+constexpr std::size_t message_overhead_max = 48;
+
 // ── gateway to car ──────────────────────────────────────────────────────────────────────────────
 
 struct ToCarWriter {
-    v1::ToCar& out;
+    std::string& out;
 
     void operator()(const core::Open& open) const {
-        v1::Open& message = *out.mutable_open();
-        message.set_gateway(open.gateway.value);
-        message.set_parts(open.parts);
-        message.set_work_bytes(open.work_bytes);
-        message.set_part(open.part);
+        std::string message;
+        message.reserve(open.gateway.value.size() + open.part.size() + message_overhead_max);
+        plain::append_bytes(message, v1::Open::kGatewayFieldNumber, open.gateway.value);
+        plain::append_number(message, v1::Open::kPartsFieldNumber, open.parts);
+        plain::append_number(message, v1::Open::kWorkBytesFieldNumber, open.work_bytes);
+        plain::append_bytes(message, v1::Open::kPartFieldNumber, open.part);
+        say(v1::ToCar::kOpenFieldNumber, message);
     }
     void operator()(const core::Body& body) const {
-        out.mutable_body()->set_index(body.index);
-        out.mutable_body()->set_part(body.part);
+        std::string message;
+        message.reserve(body.part.size() + message_overhead_max);
+        plain::append_number(message, v1::Body::kIndexFieldNumber, body.index);
+        plain::append_bytes(message, v1::Body::kPartFieldNumber, body.part);
+        say(v1::ToCar::kBodyFieldNumber, message);
     }
-    void operator()(const core::Ack& ack) const { out.mutable_ack()->set_sequence(ack.sequence); }
+    void operator()(const core::Ack& ack) const {
+        std::string message;
+        plain::append_number(message, v1::Ack::kSequenceFieldNumber, ack.sequence);
+        say(v1::ToCar::kAckFieldNumber, message);
+    }
     void operator()(const core::Resend& resend) const {
-        out.mutable_resend()->set_from(resend.from);
+        std::string message;
+        plain::append_number(message, v1::Resend::kFromFieldNumber, resend.from);
+        say(v1::ToCar::kResendFieldNumber, message);
     }
-    void operator()(const core::Cancel&) const { out.mutable_cancel(); }
+    void operator()(const core::Cancel&) const { say(v1::ToCar::kCancelFieldNumber, {}); }
+
+    void say(std::uint32_t kind, std::string_view message) const {
+        out.reserve(message.size() + message_overhead_max);
+        plain::append_message(out, kind, message);
+    }
 };
 
 core::ToCar read_open(v1::Open& message, Checks& checks) {
@@ -175,9 +196,9 @@ core::Reason read_reason(v1::Reason found, Checks& checks) {
 }  // namespace
 
 std::string encode(const core::ToCar& message) {
-    v1::ToCar out;
+    std::string out;
     std::visit(ToCarWriter{out}, message);
-    return out.SerializeAsString();
+    return out;
 }
 
 base::Result<core::ToCar> decode_to_car(std::string_view bytes) {
@@ -219,6 +240,12 @@ std::string encode(const core::FromCar& message) {
 }
 
 base::Result<core::FromCar> decode_from_car(std::string_view bytes) {
+    if (auto said = read_from_car(bytes))
+        return std::move(*said);
+    return read_from_car_by_library(bytes);
+}
+
+base::Result<core::FromCar> read_from_car_by_library(std::string_view bytes) {
     v1::FromCar in;
     if (base::Result<void> parsed = parse(in, bytes, from_car_bounds); !parsed) {
         return tl::unexpected(parsed.error());

@@ -3,11 +3,14 @@
 #include "wire.pb.h"
 #include "wire/checks.hpp"
 #include "wire/enums.hpp"
+#include "wire/plain_proto.hpp"
 #include "wire/wire.hpp"
 
 namespace idlewatt::wire {
 
 namespace {
+
+constexpr std::size_t work_overhead_expected = 64;  // of tags, lengths and numbers
 
 constexpr Bounds work_bounds{"Work", core::work_bytes_max, resume_segments_max + 8};
 
@@ -41,25 +44,45 @@ core::ResumePoint read_resume(v1::Work& in, Checks& checks) {
     return resume;
 }
 
+std::string segment_bytes(const core::ResumePoint::Segment& segment) {
+    std::string out;
+    if (const auto* ids = std::get_if<core::TokenIds>(&segment)) {
+        std::string packed;
+        packed.reserve(ids->size() * 4);
+        for (const std::int32_t id : *ids) {
+            // As protobuf does it: a negative one as if it had 64 bits.
+            plain::append_varint(packed, static_cast<std::uint64_t>(std::int64_t{id}));
+        }
+        plain::append_bytes(out, v1::ResumeSegment::kIdsFieldNumber, packed);
+    } else {
+        plain::append_bytes(out, v1::ResumeSegment::kTextFieldNumber,
+                            std::get<std::string>(segment));
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string encode(const core::Work& work) {
-    v1::Work out;
-    out.set_id(work.id.value);
-    out.set_model(work.model);
-    out.set_request_json(work.request_json);
-    for (const core::ResumePoint::Segment& segment : work.resume.segments) {
-        v1::ResumeSegment& message = *out.add_resume();
-        if (const auto* ids = std::get_if<core::TokenIds>(&segment)) {
-            message.mutable_ids()->Add(ids->begin(), ids->end());
-        } else {
-            message.set_text(std::get<std::string>(segment));
-        }
-    }
-    out.set_resume_tokens(work.resume.tokens);
-    out.set_resume_reasoning(work.resume.reasoning);
-    out.set_task(to_wire(work.task));
-    return out.SerializeAsString();
+    return encode_work(work.id, work.model, work.request_json, work.resume, work.task);
+}
+
+std::string encode_work(const core::WorkId& id, std::string_view model,
+                        std::string_view request_json, const core::ResumePoint& resume,
+                        core::Task task) {
+    std::string out;
+    out.reserve(id.value.size() + model.size() + request_json.size() + resume.reasoning.size() +
+                work_overhead_expected);
+    plain::append_bytes(out, v1::Work::kIdFieldNumber, id.value);
+    plain::append_bytes(out, v1::Work::kModelFieldNumber, model);
+    plain::append_bytes(out, v1::Work::kRequestJsonFieldNumber, request_json);
+    for (const core::ResumePoint::Segment& segment : resume.segments)
+        plain::append_message(out, v1::Work::kResumeFieldNumber, segment_bytes(segment));
+    plain::append_number(out, v1::Work::kResumeTokensFieldNumber, resume.tokens);
+    plain::append_number(out, v1::Work::kTaskFieldNumber,
+                         static_cast<std::uint64_t>(to_wire(task)));
+    plain::append_bytes(out, v1::Work::kResumeReasoningFieldNumber, resume.reasoning);
+    return out;
 }
 
 base::Result<core::Work> decode_work(std::string_view bytes) {
