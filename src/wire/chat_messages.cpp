@@ -24,18 +24,18 @@ public:
         if (role == nullptr || !is_one_of(*role, roles)) {
             return wrong_word(name + ".role", "system, developer, user, assistant or tool", role);
         }
-        if (*role == "assistant") {
+        const std::string_view said_by = role->get_ref<const std::string&>();
+        if (said_by == "assistant") {
             if (Objection objection = check_calls(message, name))
                 return objection;
         }
-        const bool is_tool = *role == "tool";
-        if (is_tool && !is_text(message, "tool_call_id")) {
+        if (said_by == "tool" && !is_text(message, "tool_call_id")) {
             return wrong(name + ".tool_call_id", "the id of the call that this message answers",
                          field(message, "tool_call_id"));
         }
-        if (Objection objection = read_content(message, name, *role))
+        if (Objection objection = read_content(message, name, said_by))
             return objection;
-        if (*role == "developer") {
+        if (said_by == "developer") {
             // OpenAI's newer name of the same role; chat templates know only the older one.
             message["role"] = "system";
             document_.rewritten = true;
@@ -49,7 +49,7 @@ private:
         return value != nullptr && value->is_string();
     }
 
-    Objection read_content(RequestJson& message, const std::string& name, const RequestJson& role) {
+    Objection read_content(RequestJson& message, const std::string& name, std::string_view role) {
         const auto found = message.find("content");
         if (found == message.end() || found->is_null()) {
             if (role == "assistant")
@@ -68,18 +68,19 @@ private:
         return std::nullopt;
     }
 
-    Objection read_part(RequestJson& part, const std::string& name, const RequestJson& role) {
+    Objection read_part(RequestJson& part, const std::string& name, std::string_view role) {
         if (!part.is_object())
             return wrong(name, "an object with a type", &part);
         const RequestJson* type = field(part, "type");
         if (type == nullptr || !type->is_string())
             return wrong(name + ".type", "the string \"text\" or \"image_url\"", type);
-        if (*type == "text") {
+        const std::string_view kind = type->get_ref<const std::string&>();
+        if (kind == "text") {
             if (!is_text(part, "text"))
                 return wrong(name + ".text", "a string", field(part, "text"));
             return std::nullopt;
         }
-        if (*type == "refusal" && role == "assistant") {
+        if (kind == "refusal" && role == "assistant") {
             if (!is_text(part, "refusal"))
                 return wrong(name + ".refusal", "a string", field(part, "refusal"));
             // Templates know only text; it was said, in whatever part.
@@ -87,7 +88,7 @@ private:
             document_.rewritten = true;
             return std::nullopt;
         }
-        if (*type == "image_url" && role == "user")
+        if (kind == "image_url" && role == "user")
             return read_image(part, name);
         return unsupported(name + ".type",
                            "Content other than text and a user's pictures (audio, files) is");

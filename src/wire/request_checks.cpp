@@ -63,7 +63,7 @@ Objection check_stop(const RequestJson& document) {
 // llama-server's own fields, which only it reads: what it says of a wrong one is of no use.
 enum class ExtraType { number, whole, truth };
 struct Extra {
-    const char* name;
+    std::string_view name;
     ExtraType type;
 };
 constexpr std::array extras{
@@ -90,17 +90,25 @@ constexpr std::array extras{
     Extra{"cache_prompt", ExtraType::truth},
 };
 
+Objection check_extra(const Extra& extra, const RequestJson& value) {
+    const std::string name(extra.name);
+    if (extra.type == ExtraType::whole && !is_whole(value, -int32_max, int32_max))
+        return wrong(name, "a whole number of 32 bits", &value);
+    if (extra.type == ExtraType::number && !value.is_number())
+        return wrong(name, "a number", &value);
+    if (extra.type == ExtraType::truth && !value.is_boolean())
+        return wrong(name, "true or false", &value);
+    return std::nullopt;
+}
+
+// There are many of them, and a request has few fields.
 Objection check_extras(const RequestJson& document) {
-    for (const Extra& extra : extras) {
-        const RequestJson* value = field(document, extra.name);
-        if (value == nullptr)
+    for (const auto& [name, value] : document.get_ref<const RequestJson::object_t&>()) {
+        const auto extra = std::ranges::find(extras, std::string_view(name), &Extra::name);
+        if (extra == extras.end() || value.is_null())
             continue;
-        if (extra.type == ExtraType::whole && !is_whole(*value, -int32_max, int32_max))
-            return wrong(extra.name, "a whole number of 32 bits", value);
-        if (extra.type == ExtraType::number && !value->is_number())
-            return wrong(extra.name, "a number", value);
-        if (extra.type == ExtraType::truth && !value->is_boolean())
-            return wrong(extra.name, "true or false", value);
+        if (Objection objection = check_extra(*extra, value))
+            return objection;
     }
     return std::nullopt;
 }

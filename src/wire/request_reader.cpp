@@ -13,6 +13,9 @@ constexpr std::size_t short_digits_max = 18;
 constexpr std::size_t members_expected = 4;
 // Above it finding out whether a name is there already is left to others.
 constexpr std::size_t members_compared_max = 32;
+static_assert(members_compared_max <= request_members_max &&
+                  members_compared_max * request_values_max <= request_comparisons_max,
+              "what is read here is within the bounds of a request");
 
 class RequestReader {
 public:
@@ -73,11 +76,29 @@ private:
         }
     }
 
-    bool read_object(RequestJson& value) {
+    // Of an object or array: false where it would be one too deep or too many.
+    bool go_in() {
         ++at_;
+        skip_space();
+        return ++depth_ <= request_depth_max && count_value();
+    }
+
+    bool go_out(char bracket) {
+        --depth_;
+        return take(bracket);
+    }
+
+    bool goes_on() { return take(',') && count_value(); }
+
+    // By brackets and commas, as the other bounds are.
+    bool count_value() { return ++values_ <= request_values_max; }
+
+    bool read_object(RequestJson& value) {
+        if (!go_in())
+            return false;
         value = RequestJson::value_t::object;
-        if (take('}'))
-            return true;
+        if (at_ != end_ && *at_ == '}')
+            return go_out('}');
         auto& members = value.get_ref<RequestJson::object_t&>();
         members.reserve(members_expected);
         do {
@@ -93,21 +114,22 @@ private:
             members.emplace_back(std::move(name), nullptr);
             if (!read_value(members.back().second))
                 return false;
-        } while (take(','));
-        return take('}');
+        } while (goes_on());
+        return go_out('}');
     }
 
     bool read_array(RequestJson& value) {
-        ++at_;
+        if (!go_in())
+            return false;
         value = RequestJson::value_t::array;
-        if (take(']'))
-            return true;
+        if (at_ != end_ && *at_ == ']')
+            return go_out(']');
         auto& elements = value.get_ref<RequestJson::array_t&>();
         do {
             if (!read_value(elements.emplace_back()))
                 return false;
-        } while (take(','));
-        return take(']');
+        } while (goes_on());
+        return go_out(']');
     }
 
     bool read_string(std::string& text) {
@@ -190,8 +212,11 @@ private:
         for (at_ = digits; at_ != end_ && *at_ >= '0' && *at_ <= '9';)
             ++at_;
         const auto count = static_cast<std::size_t>(at_ - digits);
-        const bool goes_on = at_ != end_ && (*at_ == '.' || *at_ == 'e' || *at_ == 'E');
-        if (count == 0 || count > short_digits_max || goes_on || (count > 1 && *digits == '0'))
+        if (count == 0 || (count > 1 && *digits == '0'))
+            return false;
+        if (at_ != end_ && (*at_ == '.' || *at_ == 'e' || *at_ == 'E'))
+            return read_fraction(begin, value);
+        if (count > short_digits_max)
             return false;
         if (negative) {
             std::int64_t number = 0;
@@ -205,8 +230,37 @@ private:
         return true;
     }
 
+    bool skip_digits() {
+        const char* const begin = at_;
+        while (at_ != end_ && *at_ >= '0' && *at_ <= '9')
+            ++at_;
+        return at_ != begin;
+    }
+
+    // Behind its whole part. Rounded to the nearest, like all.
+    bool read_fraction(const char* begin, RequestJson& value) {
+        if (*at_ == '.') {
+            ++at_;
+            if (!skip_digits())
+                return false;
+        }
+        if (at_ != end_ && (*at_ == 'e' || *at_ == 'E')) {
+            ++at_;
+            if (at_ != end_ && (*at_ == '+' || *at_ == '-'))
+                ++at_;
+            if (!skip_digits())
+                return false;
+        }
+        double number = 0.0;
+        const auto [end, error] = std::from_chars(begin, at_, number);
+        value = number;
+        return error == std::errc{} && end == at_;
+    }
+
     const char* at_;
     const char* end_;
+    std::size_t depth_ = 0;
+    std::size_t values_ = 0;
 };
 
 }  // namespace

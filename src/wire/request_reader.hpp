@@ -12,8 +12,9 @@
 namespace idlewatt::wire {
 
 // The very tree that RequestJson::parse makes of these bytes, or nothing: they are no JSON, or hold
-// what is left to it (numbers that are no short integers, halves of surrogate pairs, an object with
-// a name twice). The bytes are UTF-8 and no deeper than request_depth_max.
+// what is left to it (integers that are not short, halves of surrogate pairs, an object with a name
+// twice or with many), or more than a request may (request_depth_max, request_values_max). They are
+// UTF-8.
 [[nodiscard]] std::optional<RequestJson> read_request(std::string_view bytes);
 
 }  // namespace idlewatt::wire

@@ -32,7 +32,10 @@ TEST(RequestReader, ReadsWhatClientsSend) {
           "\n{ \"messages\" : [ { \"role\" : \"user\" , \"content\" : \"h\\u00e9\\n\\\"q\\\"\" } "
           "]\t}",
           R"({"emoji":"\ud83d\ude97 \u20ac \u00e4 \u007f","n":123456789012345678,"m":-0})",
-          R"({"deep":{"deep":{"deep":[[[{}]]]}}})"}) {
+          R"({"deep":{"deep":{"deep":[[[{}]]]}}})",
+          R"({"a":0.7,"b":-0.0,"c":1e3,"d":1E-2,"e":-12.50e+1,"f":0.30000000000000004})",
+          R"({"a":1.7976931348623157e308,"b":2.2250738585072014e-308,"c":9007199254740993.0})",
+          R"({ "a" : { } , "b" : [ ] })"}) {
         ASSERT_TRUE(read_request(bytes)) << bytes;
         expect_same(bytes);
     }
@@ -50,8 +53,13 @@ TEST(RequestReader, LeavesTheRestToTheLibrary) {
                                          R"([1,])",
                                          R"({"a":01})",
                                          R"({"a":-})",
-                                         R"({"a":1.5})",
-                                         R"({"a":1e3})",
+                                         R"({"a":1.})",
+                                         R"({"a":.5})",
+                                         R"({"a":1e})",
+                                         R"({"a":1.5e+})",
+                                         R"({"a":01.5})",
+                                         R"({"a":1e400})",
+                                         R"({"a":0x1p3})",
                                          R"({"a":1234567890123456789})",
                                          R"({"a":"\ud83d"})",
                                          R"({"a":"\udc00"})",
@@ -69,6 +77,22 @@ TEST(RequestReader, LeavesTheRestToTheLibrary) {
                                          R"({"a":"\u-123"})"}) {
         EXPECT_FALSE(read_request(bytes)) << bytes;
     }
+}
+
+TEST(RequestReader, KeepsToTheBoundsOfARequest) {
+    const auto nested = [](std::size_t depth) {
+        return std::string(depth, '[') + std::string(depth, ']');
+    };
+    EXPECT_TRUE(read_request(nested(request_depth_max)));
+    EXPECT_FALSE(read_request(nested(request_depth_max + 1)));
+    const auto list = [](std::size_t values) {
+        std::string text = "[0";
+        for (std::size_t i = 1; i < values; ++i)
+            text += ",0";
+        return text + "]";
+    };
+    EXPECT_TRUE(read_request(list(request_values_max)));
+    EXPECT_FALSE(read_request(list(request_values_max + 1)));
 }
 
 TEST(RequestReader, IsNeverMoreLenientOrOfAnotherMind) {

@@ -113,10 +113,10 @@ tl::expected<RequestJson, ApiError> parse_request_tree(std::string_view body) {
         return fail(ApiErrorCode::bad_json,
                     "The body is not valid UTF-8: see byte " + std::to_string(*bad) + ".");
     }
-    if (Objection objection = Shape().check(body))
-        return tl::unexpected(std::move(*objection));
     if (auto read = read_request(body); read && read->is_object())
         return std::move(*read);
+    if (Objection objection = Shape().check(body))
+        return tl::unexpected(std::move(*objection));
     std::set<std::string> names;
     std::string repeated;
     const auto watch = [&](int depth, RequestJson::parse_event_t event, RequestJson& parsed) {
