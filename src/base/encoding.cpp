@@ -58,7 +58,14 @@ std::optional<std::string> read(std::string_view text, std::string_view letters,
 }  // namespace
 
 std::string to_hex(std::string_view bytes) {
-    return write(bytes, hex_digits, 4);
+    std::string text(bytes.size() * 2, '\0');
+    char* at = text.data();
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        *at++ = hex_digits[byte >> 4U];
+        *at++ = hex_digits[byte & 15U];
+    }
+    return text;
 }
 std::optional<std::string> from_hex(std::string_view text) {
     return read(text, hex_digits, 4);

@@ -15,11 +15,12 @@ constexpr auto id_characters = [] {
     return allowed;
 }();
 
-// The last so many hexadecimal digits of the number.
-void append_hex(std::string& text, std::uint64_t number, unsigned digits) {
+// The last so many hexadecimal digits of the number; the place behind them.
+char* write_hex(char* at, std::uint64_t number, unsigned digits) {
     constexpr std::string_view letters = "0123456789abcdef";
     while (digits-- > 0)
-        text += letters[(number >> (4U * digits)) & 15U];
+        *at++ = letters[(number >> (4U * digits)) & 15U];
+    return at;
 }
 
 }  // namespace
@@ -37,11 +38,10 @@ bool is_id(std::string_view text) {
 std::string make_time_ordered_id(base::WallTime now, base::Prng& prng) {
     const std::uint64_t last = prng.next();
     const std::uint64_t middle = prng.next();
-    std::string text;
-    text.reserve(32);
-    append_hex(text, static_cast<std::uint64_t>(now.us / 1000), 12);
-    append_hex(text, middle, 4);
-    append_hex(text, last, 16);
+    std::string text(32, '0');
+    char* at = write_hex(text.data(), static_cast<std::uint64_t>(now.us / 1000), 12);
+    at = write_hex(at, middle, 4);
+    write_hex(at, last, 16);
     return text;
 }
 
