@@ -3,6 +3,7 @@
 #include "metrics/metrics.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -33,10 +34,30 @@ struct InOrder {
     }
 };
 
+// Most of what is counted is what was counted a moment ago.
+constexpr std::size_t remembered_max = 4;
+
 template <class T>
 struct Series {
+    using Known = std::map<Values, T*, InOrder>;
+
     prometheus::Family<T>* family = nullptr;
-    std::map<Values, T*, InOrder> known;
+    Known known{};
+    std::array<const typename Known::value_type*, remembered_max> remembered{};
+    std::size_t forgotten_next = 0;
+
+    // Null: not among those remembered.
+    [[nodiscard]] T* recall(Registry::Labels labels) const {
+        for (const auto* each : remembered) {
+            if (each != nullptr && std::ranges::equal(each->first, labels))
+                return each->second;
+        }
+        return nullptr;
+    }
+    T& remember(const typename Known::value_type& each) {
+        remembered[forgotten_next++ % remembered_max] = &each;
+        return *each.second;
+    }
 };
 
 using AnySeries = std::variant<Series<prometheus::Counter>, Series<prometheus::Gauge>,
@@ -89,8 +110,10 @@ struct Registry::Implementation {
     template <class T>
     T& find(Metric metric, Labels labels) {
         auto& mine = std::get<Series<T>>(series[static_cast<std::size_t>(metric)]);
+        if (T* const recalled = mine.recall(labels))
+            return *recalled;
         if (const auto known = mine.known.find(labels); known != mine.known.end())
-            return *known->second;
+            return mine.remember(*known);
         const Definition& each = definition(metric);
         Values values;
         for (const std::string_view value : labels)
@@ -148,6 +171,7 @@ void Registry::clear(Metric metric) {
     for (const auto& [values, gauge] : mine.known)
         mine.family->Remove(gauge);
     mine.known.clear();
+    mine.remembered = {};
 }
 
 void Registry::observe(Metric metric, Labels labels, double value) {

@@ -74,6 +74,23 @@ TEST(MetricRegistry, WhatIsNotThereAnyMoreIsNotShown) {
     EXPECT_EQ(text.find("driving"), std::string::npos);
 }
 
+TEST(MetricRegistry, FindsEachSeriesAgainHoweverManyTakeTurns) {
+    Registry registry;
+    for (int round = 0; round < 3; ++round) {
+        for (const std::string_view model : {"a", "ab", "b", "abc", "c", "d"}) {
+            registry.add(Metric::tokens, {model, "output"});
+            registry.add(Metric::tokens, {"a", "output"});
+        }
+    }
+    const std::string text = registry.text();
+    EXPECT_TRUE(has(text, "idlewatt_tokens_total{model=\"a\",type=\"output\"} 21")) << text;
+    for (const std::string_view model : {"ab", "b", "abc", "c", "d"}) {
+        EXPECT_TRUE(has(
+            text, "idlewatt_tokens_total{model=\"" + std::string(model) + "\",type=\"output\"} 3"))
+            << text;
+    }
+}
+
 TEST(MetricRegistry, LabelsAreBoundedAndPrintable) {
     Registry registry;
     for (int i = 0; i < 10'000; ++i)
