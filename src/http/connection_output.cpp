@@ -28,10 +28,13 @@ bool is_the_servers(std::string_view name) {
 
 // A value that was taken from outside must not start a new line.
 void append_clean(std::string& out, std::string_view text) {
-    for (const char c : text) {
+    const auto breaks = [](char c) {
         const auto byte = static_cast<unsigned char>(c);
-        out += (byte < 0x20 && c != '\t') || byte == 0x7F ? ' ' : c;
-    }
+        return (byte < 0x20 && c != '\t') || byte == 0x7F;
+    };
+    const std::size_t begin = out.size();
+    out += text;
+    std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), breaks, ' ');
 }
 
 }  // namespace
