@@ -3,8 +3,8 @@
 // One try of one answer on one car, as the gateway sees it. Plain data that the core works on.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -37,7 +37,7 @@ struct OpenAttempt {
         std::uint64_t response_bytes = 0;
         std::uint32_t tokens = 0;
     };
-    std::deque<Given> unwritten;
+    std::vector<Given> unwritten;
 
     // Tool calls and what came behind them: not given yet, and forgotten if the car leaves, because
     // the next one may call otherwise.
@@ -58,11 +58,13 @@ struct OpenAttempt {
 
     // So many bytes of the response are with the client.
     void written(std::uint64_t bytes) {
-        for (; !unwritten.empty() && unwritten.front().response_bytes <= bytes;
-             unwritten.pop_front()) {
-            with_client = unwritten.front().sequence;
-            record.delivered_tokens += unwritten.front().tokens;
+        const auto rest = std::ranges::find_if(
+            unwritten, [&](const Given& given) { return given.response_bytes > bytes; });
+        for (auto given = unwritten.begin(); given != rest; ++given) {
+            with_client = given->sequence;
+            record.delivered_tokens += given->tokens;
         }
+        unwritten.erase(unwritten.begin(), rest);
     }
     // The gateway itself stands for the client.
     void taken(std::uint64_t sequence, std::uint32_t tokens) {

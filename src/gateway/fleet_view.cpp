@@ -314,6 +314,18 @@ std::optional<base::Instant> FleetView::expected_since(const std::string& model,
     return last;
 }
 
+const std::string* FleetView::default_model() const {
+    const std::string* first = nullptr;
+    std::size_t most = 0;
+    for (const auto& [at, holders] : holders_) {
+        if (at.second != scheduler::any_fleet || (first != nullptr && holders.cars <= most))
+            continue;
+        first = &at.first;
+        most = holders.cars;
+    }
+    return first;
+}
+
 std::vector<std::string> FleetView::models() const {
     std::vector<std::pair<std::size_t, std::string>> counted;
     for (const auto& [at, holders] : holders_) {

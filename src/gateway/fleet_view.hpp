@@ -87,6 +87,8 @@ public:
     // ── what there is ──
     // By number of cars that have held it, then by name; the first is the default.
     [[nodiscard]] std::vector<std::string> models() const;
+    // The first of these; null: no car has held any. Until the next change.
+    [[nodiscard]] const std::string* default_model() const;
     struct ModelSummary {
         std::string model;
         std::uint32_t context_tokens = 0;  // of the car that has least; 0: unknown

@@ -72,6 +72,7 @@ void Gateway::hear_car(const bus::Message& message) {
     const auto messages = wire::unbundle(message.payload);
     std::vector<core::FromCar> all;
     bool sound = from && messages;
+    all.reserve(sound ? messages->size() : 0);
     for (std::size_t i = 0; sound && i < messages->size(); ++i) {
         auto said = wire::decode_from_car((*messages)[i]);
         sound = said.has_value();
@@ -81,8 +82,11 @@ void Gateway::hear_car(const bus::Message& message) {
     // All of it or nothing, and one line for it, however much it holds.
     if (!sound)
         return base::log_warning("gateway", "dropped a message on " + message.subject);
-    for (core::FromCar& said : all)
-        feed(CarSaid{*from, std::move(said)});
+    Event event = CarSaid{*from, {}};
+    for (core::FromCar& said : all) {
+        std::get<CarSaid>(event).message = std::move(said);
+        feed(event);
+    }
 }
 
 void Gateway::listen() {
@@ -195,6 +199,7 @@ void Gateway::feed(const Event& event) {
     for (Effect& effect : effects) {
         std::visit([this](auto& e) { perform(e); }, effect);
     }
+    core_.take_back(std::move(effects));
 }
 
 void Gateway::perform(Respond& effect) {

@@ -60,11 +60,11 @@ void GatewayCore::ask(const http::Request& request, core::Task task, Now now, Ef
         reject(request.id, asked.error(), now, effects);
         return;
     }
-    const std::vector<std::string> models = fleet_.models();
-    if (asked->model.empty() && !models.empty())
-        asked->model = models.front();
+    const std::string* const model = fleet_.default_model();
+    if (asked->model.empty() && model != nullptr)
+        asked->model = *model;
     // A line of a batch waits: the coordinator knows its model, and cars may yet announce it.
-    if (!caller.is_batch && !models.empty() && !fleet_.knows_model(asked->model)) {
+    if (!caller.is_batch && model != nullptr && !fleet_.knows_model(asked->model)) {
         reject(request.id,
                wire::api_error(
                    ApiErrorCode::model_not_found,

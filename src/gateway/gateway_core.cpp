@@ -22,7 +22,7 @@ GatewayCore::GatewayCore(GatewayConfig config)
       keys_(config_.api_key, config_.uses_key_book) {}
 
 Effects GatewayCore::handle(const Event& event, base::Instant now, base::WallTime wall_now) {
-    Effects effects;
+    Effects effects = std::exchange(spare_, {});
     if (started_at_ == base::WallTime{})
         started_at_ = wall_now;
     std::visit([&](const auto& e) { on(e, Now{now, wall_now}, effects); }, event);
@@ -30,6 +30,12 @@ Effects GatewayCore::handle(const Event& event, base::Instant now, base::WallTim
         forget(request);
     finished_.clear();
     return effects;
+}
+
+void GatewayCore::take_back(Effects effects) {
+    effects.clear();
+    if (effects.capacity() <= effects_room_max)
+        spare_ = std::move(effects);
 }
 
 void GatewayCore::on(const ClientGone& event, Now now, Effects& effects) {

@@ -76,6 +76,7 @@ inline constexpr base::Duration avoid_for = base::seconds(1);
 inline constexpr base::Duration comment_period = base::seconds(5);
 // A client that takes no byte for this long while some wait is given up.
 inline constexpr base::Duration client_stall_max = base::seconds(60);
+inline constexpr std::size_t effects_room_max = 64;
 inline constexpr std::size_t closed_attempts_remembered = 4096;
 // Ended attempts whose pieces a slow client has not taken yet; beyond it the car is not told.
 inline constexpr std::size_t settling_max = 4096;
@@ -116,6 +117,9 @@ public:
     explicit GatewayCore(GatewayConfig config);
 
     [[nodiscard]] Effects handle(const Event& event, base::Instant now, base::WallTime wall_now);
+
+    // Effects that have been dealt with, so that the next ones need no room of their own.
+    void take_back(Effects effects);
 
     [[nodiscard]] wire::GatewayFigures figures() const;
     // For a scrape of /metrics.
@@ -258,7 +262,7 @@ private:
     void answer_stranger(const CarSaid& event, Effects& effects);
 
     // what clients get (gateway_pieces.cpp)
-    void give(Exchange& exchange, Answer& answer, std::uint64_t sequence, core::Piece piece,
+    void give(Exchange& exchange, Answer& answer, std::uint64_t sequence, const core::Piece& piece,
               Now now, Effects& effects);
     void give_held(Exchange& exchange, Answer& answer, Now now, Effects& effects);
     void note_progress(Exchange& exchange, Answer& answer, Now now);
@@ -281,7 +285,8 @@ private:
     // Takes it out of the answer; what it brought is recorded unless it settles elsewhere.
     void close_attempt(Exchange& exchange, Answer& answer, std::optional<OpenAttempt>& slot,
                        scheduler::Ending ending, bool record, Now now, Effects& effects);
-    void record(Exchange* exchange, const OpenAttempt& attempt, Now now, Effects& effects);
+    // Takes the record out of the attempt, which is over.
+    void record(Exchange* exchange, OpenAttempt& attempt, Now now, Effects& effects);
 
     // figures (gateway_metrics.cpp)
     void count_request(const Exchange& exchange, int status, const wire::Usage& told,
@@ -321,6 +326,7 @@ private:
     std::size_t answers_open_ = 0;
     base::Instant yields_again_at_;  // lines of batches to clients
     std::unordered_map<core::AttemptId, AnswerKey> by_attempt_;
+    Effects spare_;                          // empty: room for the next ones
     std::vector<http::RequestId> finished_;  // to be forgotten when the event is done
     std::size_t request_bytes_held_ = 0;
 

@@ -39,27 +39,32 @@ void GatewayCore::note_progress(Exchange& exchange, Answer& answer, Now now) {
 
 // From here on it is the client's: whoever continues must continue behind it.
 void GatewayCore::give(Exchange& exchange, Answer& answer, std::uint64_t sequence,
-                       core::Piece piece, Now now, Effects& effects) {
+                       const core::Piece& said, Now now, Effects& effects) {
     OpenAttempt& attempt = *answer.attempt;
     note_maker(exchange, fleet_.car(attempt.car));
-    answer.resume.append(piece.ids, piece.text, piece.token_count);
+    answer.resume.append(said.ids, said.text, said.token_count);
     if (live_.watched()) {
-        answer.tail.append(piece.text);
+        answer.tail.append(said.text);
         answer.spoken_by = attempt.car;
     }
-    figures_.tokens_delivered += piece.token_count;
-    models_[exchange.head.model].tokens += piece.token_count;
-    if (!piece.reasoning.empty()) {
-        if (piece.text.empty())
-            answer.reasoning_tokens += piece.token_count;
+    figures_.tokens_delivered += said.token_count;
+    models_[exchange.head.model].tokens += said.token_count;
+    std::optional<core::Piece> without_thoughts;
+    if (!said.reasoning.empty()) {
+        if (said.text.empty())
+            answer.reasoning_tokens += said.token_count;
         // It goes on with the same thoughts elsewhere; if that car repeats them, the client does
         // not read them twice.
         if (!answer.thoughts_from)
             answer.thoughts_from = attempt.id;
-        if (*answer.thoughts_from != attempt.id)
-            piece.reasoning.clear();
-        answer.resume.reasoning += piece.reasoning;
+        if (*answer.thoughts_from != attempt.id) {
+            without_thoughts = said;
+            without_thoughts->reasoning.clear();
+        } else {
+            answer.resume.reasoning += said.reasoning;
+        }
     }
+    const core::Piece& piece = without_thoughts ? *without_thoughts : said;
     if (!exchange.asked.stream) {
         const std::size_t before = answer.whole.bytes();
         answer.whole.append(piece);
@@ -91,10 +96,10 @@ void GatewayCore::give_held(Exchange& exchange, Answer& answer, Now now, Effects
     std::vector<OpenAttempt::Held> held;
     held.swap(answer.attempt->held);
     answer.attempt->held_bytes = 0;
-    for (OpenAttempt::Held& one : held) {
+    for (const OpenAttempt::Held& one : held) {
         if (exchange.done)
             return;
-        give(exchange, answer, one.sequence, std::move(one.piece), now, effects);
+        give(exchange, answer, one.sequence, one.piece, now, effects);
     }
 }
 

@@ -11,9 +11,13 @@ namespace idlewatt::gateway {
 
 namespace {
 
-std::vector<std::string> cut_into_parts(const std::string& bytes) {
+std::vector<std::string> cut_into_parts(std::string bytes) {
     std::vector<std::string> parts;
-    for (std::size_t at = 0; at == 0 || at < bytes.size(); at += core::message_part_bytes_max) {
+    if (bytes.size() <= core::message_part_bytes_max) {
+        parts.push_back(std::move(bytes));
+        return parts;
+    }
+    for (std::size_t at = 0; at < bytes.size(); at += core::message_part_bytes_max) {
         parts.push_back(bytes.substr(at, core::message_part_bytes_max));
     }
     return parts;
@@ -50,12 +54,12 @@ OpenAttempt GatewayCore::new_attempt(const Exchange& exchange, const Answer& ans
     attempt.record.key = exchange.key;
     attempt.record.model = exchange.head.model;
     attempt.record.started_at = now.wall;
-    const std::string work =
-        wire::encode(core::Work{answer.work, exchange.head.model, exchange.work_json(answer),
-                                answer.resume, exchange.asked.task});
+    std::string work =
+        wire::encode_work(answer.work, exchange.head.model, exchange.work_json(answer),
+                          answer.resume, exchange.asked.task);
     attempt.work_bytes = work.size();
     attempt.tokens_before = answer.resume.tokens;
-    attempt.parts = cut_into_parts(work);
+    attempt.parts = cut_into_parts(std::move(work));
     attempt.opened_at = attempt.heard_at = attempt.advanced_at = attempt.acknowledged_at =
         attempt.repeated_at = now.instant;
     return attempt;
@@ -68,10 +72,10 @@ bool GatewayCore::open(Exchange& exchange, Answer& answer, std::optional<OpenAtt
         return false;
     if (exchange.head.model.empty()) {
         // It came before any car had announced a model.
-        const std::vector<std::string> models = fleet_.models();
-        if (models.empty())
+        const std::string* const model = fleet_.default_model();
+        if (model == nullptr)
             return false;
-        exchange.head.model = models.front();
+        exchange.head.model = *model;
     }
     std::erase_if(answer.avoided,
                   [&](const auto& avoided) { return avoided.second <= now.instant; });

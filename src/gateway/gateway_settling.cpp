@@ -62,11 +62,10 @@ void GatewayCore::close_attempt(Exchange& exchange, Answer& answer,
 }
 
 // Of a whole answer nobody knows yet whether the client will have it.
-void GatewayCore::record(Exchange* exchange, const OpenAttempt& attempt, Now now,
-                         Effects& effects) {
+void GatewayCore::record(Exchange* exchange, OpenAttempt& attempt, Now now, Effects& effects) {
     if (!attempt.heard)
         return;  // no car has worked for it
-    core::Delivery delivery = attempt.record;
+    core::Delivery delivery = std::move(attempt.record);
     delivery.id = core::DeliveryId(core::make_time_ordered_id(now.wall, prng_));
     delivery.duration = now.instant - attempt.opened_at;
     if (exchange != nullptr && !exchange->asked.stream) {
@@ -119,7 +118,7 @@ void GatewayCore::stop_settling(http::RequestId request, Now now, Effects& effec
     const auto found = settling_.find(request);
     if (found == settling_.end())
         return;
-    for (const OpenAttempt& attempt : found->second) {
+    for (OpenAttempt& attempt : found->second) {
         tell(attempt, core::Ack{attempt.with_client}, effects);
         tell(attempt, core::Cancel{}, effects);
         settling_ids_.erase(attempt.id);
