@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/completion_reader.hpp"
 #include "engine/engine_json.hpp"
 
 namespace idlewatt::engine {
@@ -127,6 +128,8 @@ CompletionEvents::next() {
         return tl::unexpected<base::Error>(event.error());
     if (!*event)
         return std::nullopt;
+    if (auto common = (*event)->is_error ? std::nullopt : read_common_event((*event)->json))
+        return Event(std::move(*common));
     if (auto error = event_error(**event))
         return Event(std::move(*error));
     const Json json = Json::parse((*event)->json, nullptr, false);

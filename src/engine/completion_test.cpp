@@ -3,10 +3,13 @@
 #include "engine/completion.hpp"
 
 #include <string>
+#include <variant>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "base/prng.hpp"
+#include "engine/completion_reader.hpp"
 #include "engine/engine_json.hpp"
 #include "engine/http_response.hpp"
 
@@ -189,6 +192,51 @@ TEST(HttpResponse, SurvivesMutations) {
                 break;
         }
     }
+}
+
+// As words of a body, and again behind a blank that only the JSON library takes.
+std::string read_as(const char* before, const std::string& json) {
+    CompletionEvents events;
+    events.feed("data:" + std::string(before) + json + "\n\n");
+    const auto next = events.next();
+    if (!next || !*next)
+        return "nothing";
+    const auto* event = std::get_if<CompletionEvent>(&**next);
+    if (event == nullptr)
+        return "an error";
+    std::string all = "'" + event->text + "'";
+    for (const std::int32_t id : event->ids)
+        all += " " + std::to_string(id);
+    all += event->counts ? " of " + std::to_string(event->tokens_predicted) : "";
+    all += " behind " + std::to_string(event->tokens_evaluated) + event->logprobs_json;
+    return all + (event->last ? " last " : " ") + std::to_string(event->cached_tokens);
+}
+
+TEST(CompletionEvents, CommonOnesAreReadAsTheLibraryReadsThem) {
+    const std::vector<std::string> samples = {
+        R"({"index":0,"content":"a","tokens":[278],"stop":false,"id_slot":-1,"tokens_predicted":1,)"
+        R"("tokens_evaluated":14})",
+        R"({"content":"\n\t\"\\/\u00e4","tokens":[1,-2,30],"stop":false,"tokens_predicted":7})",
+        R"({"content":"\"error\":","tokens":[],"stop":true,"stop_type":"limit"})",
+        R"({"error":{"code":400,"message":"no"}})",
+    };
+    EXPECT_TRUE(read_common_event(samples[0]));
+    base::Prng prng(11);
+    const std::string parts = "{}[]\",:\\0123456789-.e+tfn ax\xc3\xa4\n";
+    std::size_t common = 0;
+    for (int i = 0; i < 50'000; ++i) {
+        std::string json = samples[prng.below(samples.size())];
+        for (std::uint64_t n = prng.below(3); n > 0; --n) {
+            const std::size_t at = prng.below(json.size());
+            if (prng.below(2) == 0)
+                json[at] = parts[prng.below(parts.size())];
+            else
+                json.insert(at, 1, parts[prng.below(parts.size())]);
+        }
+        common += read_common_event(json) ? 1 : 0;
+        ASSERT_EQ(read_as(" ", json), read_as(" \t", json)) << json;
+    }
+    EXPECT_GT(common, 3'000U);
 }
 
 }  // namespace

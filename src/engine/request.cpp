@@ -282,10 +282,11 @@ base::Result<void> take_chat(const Json& request, Request& result) {
         if (auto fine = demand_calls(rendered, result); !fine)
             return fine;
     }
-    result.template_json = dump(rendered);
-    if (!result.form_json.empty())
+    result.template_json = result.chat_json = dump(rendered);
+    if (!result.form_json.empty()) {
         rendered.update(Json::parse(result.form_json));
-    result.chat_json = dump(rendered);
+        result.chat_json = dump(rendered);
+    }
     return {};
 }
 
