@@ -24,6 +24,8 @@ void AgentCore::open(const core::AttemptId& id, const core::Open& message, Now n
     const auto refused = refusal();
     if (refused) {
         effects.emplace_back(Say{message.gateway, id, *refused});
+        // Who is told that no slot is free believes it until the next announcement.
+        announcement_owed_ = announcement_owed_ || refused->busy;
         return;
     }
     const auto place = attempts_.emplace(id, Attempt(id, message, now.instant, now.wall)).first;
@@ -31,9 +33,10 @@ void AgentCore::open(const core::AttemptId& id, const core::Open& message, Now n
     attempt.alive_said_at = now.instant;
     attempt.draft_kept_at = now.instant;
     say(attempt, attempt.alive(), effects);
+    // That a slot is taken is announced with the next tick: its gateway knows, and every process of
+    // the cell that hears it has better things to do while an answer begins.
     if (attempt.whole())
         effects.emplace_back(DecodeWork{id, attempt.take_work_bytes()});
-    announce(now, false, effects);
 }
 
 void AgentCore::resume_or_refuse(Attempt& attempt, const core::ToCar& message, Now now,
@@ -89,10 +92,11 @@ void AgentCore::on(const WorkDecoded& event, Now now, Effects& effects) {
         return;
     }
     attempt.run(*event.work);
-    effects.emplace_back(KeepDraft{attempt.receipt(core::AttemptEnd::interrupted, now.instant)});
+    // The engine begins while the draft is written; nothing that it says is told before.
     effects.emplace_back(Generate{
         event.attempt,
         {event.work->request_json, event.work->resume, event.attempt.value, event.work->task}});
+    effects.emplace_back(KeepDraft{attempt.receipt(core::AttemptEnd::interrupted, now.instant)});
 }
 
 std::optional<core::Refused> AgentCore::refusal() const {

@@ -131,6 +131,7 @@ private:
     int ticks_until_awake_ = 0;
     core::Announcement announced_;
     base::Instant announced_at_;
+    bool announcement_owed_ = false;
     base::Instant rate_since_;
     std::uint64_t rate_tokens_ = 0;
     double tokens_per_second_ = 0.0;

@@ -165,6 +165,33 @@ TEST_F(AgentCoreTest, SaysNoSpeedOnceItsEngineIsGone) {
     EXPECT_EQ(stopped.back().announcement.tokens_per_second, 0.0);
 }
 
+TEST_F(AgentCoreTest, AnnouncesATakenSlotWithTheNextTickIfItIsStillTaken) {
+    ready();
+    run("a");
+    const auto taken = all<Announce>(pass(tick_period));
+    ASSERT_EQ(taken.size(), 1u);
+    EXPECT_EQ(taken[0].announcement.slots_free, 1u);
+    EXPECT_EQ(all<Announce>(finish("a", 0)).at(0).announcement.slots_free, 2u);
+    hear("a", core::Ack{1});
+    EXPECT_TRUE(all<Announce>(open("b")).empty());
+    feed(WorkDecoded{core::AttemptId("b"), core::Work{core::WorkId("w-b"), "m", "{}", {}}});
+    EXPECT_TRUE(all<Announce>(finish("b", 0)).empty()) << "nobody was told that it was taken";
+}
+
+// A gateway that was refused takes the car for a full one until it hears from it.
+TEST_F(AgentCoreTest, ARefusalForWantOfSlotsIsFollowedByAnAnnouncement) {
+    ready();
+    for (std::uint32_t i = 0; i < 2; ++i)
+        run("a" + std::to_string(i));
+    ASSERT_TRUE(all<DecodeWork>(open("b")).empty());
+    const auto ended = all<Announce>(finish("a0", 0));
+    ASSERT_EQ(ended.size(), 1u);
+    EXPECT_EQ(ended[0].announcement.slots_free, 1u);
+    ASSERT_TRUE(all<DecodeWork>(open("c")).size() == 1);
+    ASSERT_TRUE(all<DecodeWork>(open("d")).empty());
+    EXPECT_EQ(all<Announce>(pass(tick_period)).size(), 1u);
+}
+
 TEST_F(AgentCoreTest, ReportsHowLongARecallTookAndComesBackAfterTheDelay) {
     ready();
     signal(SignalId::occupied, 1);

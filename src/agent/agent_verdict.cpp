@@ -149,12 +149,14 @@ void AgentCore::announce(Now now, bool always, Effects& effects) {
         next.tokens_per_second = tokens_per_second_;
     }
     next.membership = membership_;
-    const bool news = next.reason != announced_.reason || next.slots_free != announced_.slots_free;
+    const bool news = announcement_owed_ || next.reason != announced_.reason ||
+                      next.slots_free != announced_.slots_free;
     if (!news && !always)
         return;
     next.sequence = announced_.sequence + 1;
     announced_ = next;
     announced_at_ = now.instant;
+    announcement_owed_ = false;
     if (connected_)
         effects.emplace_back(Announce{std::move(next)});
 }
