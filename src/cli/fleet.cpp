@@ -5,7 +5,6 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <string_view>
 
 #include "base/log.hpp"
 #include "bus/nats_server.hpp"
@@ -16,28 +15,10 @@ namespace idlewatt::cli {
 
 namespace {
 
-// Ended so often before it listens: it will not.
-constexpr std::uint64_t gateway_tries_max = 2;
-
 std::string vehicle_name(std::uint32_t index) {
     char name[16];
     std::snprintf(name, sizeof name, "car-%02u", index + 1);
     return name;
-}
-
-int pid_in(const std::string& path) {
-    auto text = read_file(path);
-    return text ? std::atoi(text->c_str()) : 0;
-}
-
-std::string last_line_of(const std::string& path) {
-    const auto text = read_file(path);
-    if (!text)
-        return {};
-    std::string_view lines = *text;
-    while (lines.ends_with('\n'))
-        lines.remove_suffix(1);
-    return std::string(lines.substr(lines.rfind('\n') + 1));
 }
 
 void signal_pid_file(const std::string& path, int number) {
@@ -263,34 +244,10 @@ base::Result<void> Fleet::start_agents() {
 }
 
 base::Result<void> Fleet::wait_for_gateway() {
-    auto listens = wait_for_own_gateway();
-    if (!listens)
-        return listens;
-    return wait_for_health(loop_, url_, last_line_of(options_.state_dir + "/gateway.log"),
-                           options_.stop_asked);
-}
-
-// Another program may answer at this port, another fleet's gateway, say: ours is the one that has
-// written its pid, which it does when it listens.
-base::Result<void> Fleet::wait_for_own_gateway() {
-    const std::string pid_file = options_.state_dir + "/gateway.pid";
-    const bool listens = run_until(
-        loop_,
-        [&] {
-            return stop_asked() || gateway_->restarts() >= gateway_tries_max ||
-                   (gateway_->pid() > 0 && pid_in(pid_file) == gateway_->pid());
-        },
-        part_start_max);
-    if (stop_asked())
-        return stopped();
-    if (listens && gateway_->restarts() < gateway_tries_max)
-        return {};
-    // The folder may be gone before anybody can look into it.
-    const std::string said = last_line_of(options_.state_dir + "/gateway.log");
-    return base::fail(base::ErrorKind::unavailable,
-                      "the gateway does not start at " + url_ +
-                          (said.empty() ? std::string() : ": " + said) +
-                          "; another port can be chosen with --port");
+    return wait_for_role(
+        loop_, *gateway_,
+        {url_, options_.state_dir + "/gateway.pid", options_.state_dir + "/gateway.log"},
+        "another port can be chosen with --port", options_.stop_asked);
 }
 
 // The gateway tells its clients that it ends, while it can speak; then cars deliver their receipts

@@ -88,7 +88,6 @@ private:
     [[nodiscard]] base::Result<void> start_services();
     [[nodiscard]] base::Result<void> start_agents();
     [[nodiscard]] base::Result<void> wait_for_gateway();
-    [[nodiscard]] base::Result<void> wait_for_own_gateway();
     [[nodiscard]] base::SpawnOptions agent_command(const Car& car, std::uint32_t index) const;
     [[nodiscard]] base::SpawnOptions service_command(const std::string& role) const;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <string_view>
 
 #include "cli/files.hpp"
 #include "http/client.hpp"
@@ -25,6 +26,25 @@ bool asked(const StopAsked& stop_asked) {
 
 bool all_ended(const std::vector<Supervisor*>& parts) {
     return std::ranges::all_of(parts, [](const Supervisor* part) { return part->ended(); });
+}
+
+// Without the full stop.
+std::string last_line_of(const std::string& path) {
+    const auto text = read_file(path);
+    if (!text)
+        return {};
+    std::string_view lines = *text;
+    while (lines.ends_with('\n') || lines.ends_with('.'))
+        lines.remove_suffix(1);
+    return std::string(lines.substr(lines.rfind('\n') + 1));
+}
+
+bool is_healthy(base::AsioLoop& loop, const std::string& url) {
+    http::Call call;
+    call.url = url + "/healthz";
+    call.connect_timeout = call.silence_timeout = probe_max;
+    const auto answer = http::call_and_wait(loop, std::move(call));
+    return answer && answer->status == 200;
 }
 
 }  // namespace
@@ -90,15 +110,35 @@ base::Result<void> wait_for_health(base::AsioLoop& loop, const std::string& url,
     while (loop.now() < end) {
         if (asked(stop_asked))
             return base::fail(base::ErrorKind::unavailable, "stopped before all had started");
-        http::Call call;
-        call.url = url + "/healthz";
-        call.connect_timeout = call.silence_timeout = probe_max;
-        auto answer = http::call_and_wait(loop, std::move(call));
-        if (answer && answer->status == 200)
+        if (is_healthy(loop, url))
             return {};
         loop.run_for(poll_period);
     }
     return base::fail(base::ErrorKind::unavailable, "no answer at " + url + "; " + hint);
+}
+
+int pid_in(const std::string& path) {
+    const auto text = read_file(path);
+    return text ? std::atoi(text->c_str()) : 0;
+}
+
+base::Result<void> wait_for_role(base::AsioLoop& loop, const Supervisor& process,
+                                 const RolePlace& place, const std::string& hint,
+                                 const StopAsked& stop_asked) {
+    const base::Instant end = loop.now() + part_start_max;
+    while (loop.now() < end && process.restarts() < quick_restarts_max) {
+        if (asked(stop_asked))
+            return base::fail(base::ErrorKind::unavailable, "stopped before all had started");
+        const bool listens = process.pid() > 0 && pid_in(place.pid_file) == process.pid();
+        if (listens && is_healthy(loop, place.url))
+            return {};
+        loop.run_for(poll_period);
+    }
+    // The folder may be gone before anybody can look into it.
+    const std::string said = last_line_of(place.log_file);
+    return base::fail(
+        base::ErrorKind::unavailable,
+        "no answer at " + place.url + (said.empty() ? "" : ": " + said) + "; " + hint);
 }
 
 void stop_in_order(base::AsioLoop& loop, const std::vector<std::vector<Supervisor*>>& groups,

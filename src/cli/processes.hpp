@@ -34,10 +34,25 @@ struct RunningNats {
                                                           bus::NatsServerOptions options,
                                                           const StopAsked& stop_asked);
 
-// Until URL/healthz answers with 200. `hint` is what to look at when it does not.
+// Until URL/healthz answers with 200, whoever does. `hint` is what to look at when it does not.
 [[nodiscard]] base::Result<void> wait_for_health(base::AsioLoop& loop, const std::string& url,
                                                  const std::string& hint,
                                                  const StopAsked& stop_asked);
+
+// 0: there is no such file, or no number in it.
+[[nodiscard]] int pid_in(const std::string& path);
+
+struct RolePlace {
+    std::string url;
+    std::string pid_file;
+    std::string log_file;
+};
+// Until this process listens at its URL and answers there. Another program may have that port,
+// another fleet's gateway, say: ours is the one that has written its pid, which it does when it
+// listens. `hint` is what to do when it does not start, and comes behind its last words.
+[[nodiscard]] base::Result<void> wait_for_role(base::AsioLoop& loop, const Supervisor& process,
+                                               const RolePlace& place, const std::string& hint,
+                                               const StopAsked& stop_asked);
 
 // One group after the other is asked to end; each has its share of the time. What has not ended
 // then is killed.

@@ -131,9 +131,7 @@ base::Result<void> Up::start_coordinator() {
     auto started = coordinator_->start();
     if (!started)
         return started;
-    return wait_for_health(loop_, coordinator_at_.url,
-                           "see " + options_.state_dir + "/coordinator.log",
-                           [this] { return stop_asked_; });
+    return wait_for(*coordinator_, "coordinator", coordinator_at_.url);
 }
 
 base::Result<void> Up::start_gateway() {
@@ -149,8 +147,14 @@ base::Result<void> Up::start_gateway() {
     auto started = gateway_->start();
     if (!started)
         return started;
-    return wait_for_health(loop_, gateway_at_.url, "see " + options_.state_dir + "/gateway.log",
-                           [this] { return stop_asked_; });
+    return wait_for(*gateway_, "gateway", gateway_at_.url);
+}
+
+base::Result<void> Up::wait_for(const Supervisor& process, const std::string& role,
+                                const std::string& url) {
+    const std::string log_file = options_.state_dir + "/" + role + ".log";
+    return wait_for_role(loop_, process, {url, options_.state_dir + "/" + role + ".pid", log_file},
+                         "see " + log_file, [this] { return stop_asked_; });
 }
 
 // What was named, else what the cell has, else Valet or, if that is wished or there is no Valet,

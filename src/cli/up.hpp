@@ -86,6 +86,8 @@ private:
     [[nodiscard]] base::Result<void> start_nats();
     [[nodiscard]] base::Result<void> start_coordinator();
     [[nodiscard]] base::Result<void> start_gateway();
+    [[nodiscard]] base::Result<void> wait_for(const Supervisor& process, const std::string& role,
+                                              const std::string& url);
     [[nodiscard]] base::Result<void> provide_model();
     [[nodiscard]] base::Result<void> start_cars();
     [[nodiscard]] base::Result<void> enrolment_token(const Car& car);
