@@ -3,6 +3,9 @@
 // Messages between the roles of a cell: subjects, at-most-once delivery, no memory. Hides NATS.
 // Whoever needs more than "perhaps" builds it on top (core/stream.hpp).
 //
+// A loop that stands still for some seconds loses its connection: the server does not wait for who
+// does not answer. It is opened anew, as after any loss.
+//
 // Lifecycle: open with nats_bus.hpp or memory_bus.hpp; destroying it closes the connection, after
 // which no callback runs. Threads: everything belongs to the loop given at opening.
 #pragma once
@@ -43,10 +46,9 @@ struct Departure {
 
 // What was lost without a word to the caller, since the connection was opened.
 struct Losses {
-    std::uint64_t published_while_disconnected = 0;
-    std::uint64_t published_too_fast = 0;  // the bounded way to the server was full
-    std::uint64_t denied = 0;              // publications and subscriptions, by the credentials
-    std::uint64_t received_too_fast = 0;   // the bounded way to the loop was full
+    std::uint64_t published_while_disconnected = 0;  // or on its way when the connection ended
+    std::uint64_t published_too_fast = 0;            // the bounded way to the server was full
+    std::uint64_t denied = 0;  // publications and subscriptions, by the credentials
 };
 
 class Bus {

@@ -28,6 +28,12 @@ bool is_port(std::string_view text) {
 
 base::Result<NatsAddress> parse_nats_address(std::string_view url) {
     NatsAddress address;
+    if (url.find('@') != url.npos) {
+        // Not with the address itself: it holds a secret.
+        return base::fail(base::ErrorKind::bad_input,
+                          "an address of a NATS server holds a name or password, which others can "
+                          "see; use a credentials file");
+    }
     std::string_view rest = url;
     if (const std::size_t scheme = rest.find("://"); scheme != rest.npos) {
         const std::string_view name = rest.substr(0, scheme);
@@ -37,12 +43,6 @@ base::Result<NatsAddress> parse_nats_address(std::string_view url) {
         rest.remove_prefix(scheme + 3);
     }
     rest = rest.substr(0, rest.find('/'));
-    if (rest.find('@') != rest.npos) {
-        // Not with the address itself: it holds a secret.
-        return base::fail(base::ErrorKind::bad_input,
-                          "an address of a NATS server holds a name or password, which others can "
-                          "see; use a credentials file");
-    }
     std::size_t port = rest.rfind(':');
     if (rest.starts_with('[')) {
         const std::size_t bracket = rest.find(']');

@@ -15,7 +15,9 @@ inline constexpr std::string_view nats_port = "4222";
 struct NatsAddress {
     std::string host;  // an IPv6 address without its brackets
     std::string port;  // digits
-    bool tls = false;
+    bool tls = false;  // asked for by the address
+
+    [[nodiscard]] std::string shown() const { return host + ':' + port; }
 
     friend bool operator==(const NatsAddress&, const NatsAddress&) = default;
 };

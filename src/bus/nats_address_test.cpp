@@ -23,9 +23,12 @@ TEST(NatsAddress, refuses_others_and_never_repeats_a_secret) {
         ASSERT_FALSE(refused.has_value()) << url;
         EXPECT_EQ(refused.error().kind, base::ErrorKind::bad_input);
     }
-    const auto secret = parse_nats_address("nats://me:hunter2@nats.example:4222");
-    ASSERT_FALSE(secret.has_value());
-    EXPECT_EQ(secret.error().message.find("hunter2"), std::string::npos);
+    for (const char* url : {"nats://me:hunter2@nats.example:4222", "http://me:hunter2@a:1",
+                            "nats://me:hunter2/x@a:1", "me:hunter2@a"}) {
+        const auto secret = parse_nats_address(url);
+        ASSERT_FALSE(secret.has_value());
+        EXPECT_EQ(secret.error().message.find("hunter2"), std::string::npos);
+    }
 }
 
 }  // namespace

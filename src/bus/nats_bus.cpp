@@ -25,13 +25,6 @@ namespace {
 constexpr std::uint64_t inbox_subscription = 1;  // of both links: the inbox, or the departures
 constexpr std::uint64_t system_inbox_subscription = 2;
 constexpr std::uint64_t first_subscription = 3;
-constexpr std::string_view tls_scheme = "tls://";
-
-bool needs_tls(const NatsOptions& options) {
-    return !options.ca_file.empty() ||
-           std::ranges::any_of(options.urls,
-                               [](const std::string& url) { return url.starts_with(tls_scheme); });
-}
 
 class NatsBus final : public Bus {
 public:
@@ -41,12 +34,10 @@ public:
           pending_(loop, "_INBOX_" + name + '.' + unique_token()),
           system_pending_(loop, "_INBOX_" + name + '.' + unique_token()) {}
 
-    base::Result<void> open(base::AsioLoop& loop, const NatsOptions& options) {
+    base::Result<void> open(base::AsioLoop& loop, const NatsOptions& options,
+                            const NatsServerChoice& server) {
         const base::Instant deadline = loop.now() + options.connect_timeout;
-        NatsLinkOptions link{{options.urls, options.label, options.credentials_file,
-                              needs_tls(options), options.ca_file},
-                             options.reconnect_delay,
-                             options.connect_timeout};
+        NatsLinkOptions link{server, options.reconnect_delay, options.connect_timeout};
         auto main = NatsLink::open(loop, main_listener_, link);
         if (!main)
             return tl::unexpected(main.error());
@@ -233,11 +224,12 @@ base::Result<void> check_credentials_file(const std::string& path) {
     return {};
 }
 
-std::string explain(const base::Error& error, const NatsOptions& options) {
-    std::string urls;
-    for (const std::string& url : options.urls)
-        urls += (urls.empty() ? "" : ", ") + url;
-    std::string text = "NATS at " + urls + ": " + error.message;
+std::string explain(const base::Error& error, const NatsOptions& options,
+                    const NatsServerChoice& server) {
+    std::string addresses;
+    for (const NatsAddress& address : server.addresses)
+        addresses += (addresses.empty() ? "" : ", ") + address.shown();
+    std::string text = "NATS at " + addresses + ": " + error.message;
     if (error.kind == base::ErrorKind::denied) {
         return text + "; the credentials of '" + options.name + "' are wrong, expired or revoked";
     }
@@ -249,22 +241,39 @@ std::string explain(const base::Error& error, const NatsOptions& options) {
     return text + "; is the server running and the address right?";
 }
 
-}  // namespace
-
-base::Result<std::unique_ptr<Bus>> connect_nats(base::AsioLoop& loop, const NatsOptions& options) {
-    IDLEWATT_ASSERT(valid_subject(options.name) && options.name.find('.') == std::string::npos);
+// Where to connect, and that it is safe to.
+base::Result<NatsServerChoice> server_choice(const NatsOptions& options) {
+    NatsServerChoice server{
+        {}, options.label, options.credentials_file, !options.ca_file.empty(), options.ca_file};
     if (options.urls.empty()) {
         return base::fail(base::ErrorKind::bad_input,
                           "no address of a NATS server; expected one like nats://127.0.0.1:4222");
     }
     for (const std::string& url : options.urls) {
-        if (!needs_tls(options) && !options.allow_plaintext && !base::url_is_loopback(url)) {
+        const auto address = parse_nats_address(url);
+        if (!address)
+            return tl::unexpected(address.error());
+        server.tls = server.tls || address->tls;
+        server.addresses.push_back(*address);
+    }
+    for (const NatsAddress& address : server.addresses) {
+        if (!server.tls && !options.allow_plaintext && !base::is_loopback(address.host)) {
             return base::fail(base::ErrorKind::bad_input,
-                              "will not speak to " + url +
+                              "will not speak to " + address.shown() +
                                   " without TLS: others could read prompts. Name it with tls:// or "
                                   "give a CA file, or allow plain text explicitly");
         }
     }
+    return server;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Bus>> connect_nats(base::AsioLoop& loop, const NatsOptions& options) {
+    IDLEWATT_ASSERT(valid_subject(options.name) && options.name.find('.') == std::string::npos);
+    const auto server = server_choice(options);
+    if (!server)
+        return tl::unexpected(server.error());
     for (const std::string& path : {options.credentials_file, options.system_credentials_file}) {
         const auto readable = check_credentials_file(path);
         if (!readable)
@@ -273,9 +282,9 @@ base::Result<std::unique_ptr<Bus>> connect_nats(base::AsioLoop& loop, const Nats
     if (!options.ca_file.empty() && access(options.ca_file.c_str(), R_OK) != 0)
         return base::fail_errno("cannot read the CA file " + options.ca_file);
     auto bus = std::make_unique<NatsBus>(loop, options.name);
-    const auto opened = bus->open(loop, options);
+    const auto opened = bus->open(loop, options, *server);
     if (!opened)
-        return base::fail(opened.error().kind, explain(opened.error(), options));
+        return base::fail(opened.error().kind, explain(opened.error(), options, *server));
     return std::unique_ptr<Bus>(std::move(bus));
 }
 

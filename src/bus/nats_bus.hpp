@@ -29,7 +29,8 @@ struct NatsOptions {
     bool allow_plaintext = false;
 };
 
-// Blocks for at most connect_timeout, both connections together (called before the loop runs).
+// Blocks for at most connect_timeout, both connections together, beside the looking up of names
+// (called before the loop runs, which is to run soon: a server waits for some seconds only).
 // Errors: bad_input (an address, a file, plain text to another machine), denied, unavailable.
 [[nodiscard]] base::Result<std::unique_ptr<Bus>> connect_nats(base::AsioLoop& loop,
                                                               const NatsOptions& options);

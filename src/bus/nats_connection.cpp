@@ -18,6 +18,8 @@ constexpr std::size_t read_bytes = 64 * 1024;
 // A buffer that one flood has widened is given back.
 constexpr std::size_t kept_out_bytes_max = 1024 * 1024;
 
+constexpr std::size_t told_bytes_max = 256;  // of an error's text
+
 // The first of each power of two: a loop that is denied must not fill the disk.
 bool is_told(std::uint64_t count) {
     return (count & (count - 1)) == 0;
@@ -69,6 +71,7 @@ void NatsConnection::publish(std::string_view subject, std::string_view reply,
         return;
     }
     write_publication(out_, subject, reply, payload);
+    ++unsent_publications_;
     write_soon();
 }
 
@@ -107,7 +110,8 @@ void NatsConnection::handle_input() {
         if (!word)
             return lose(word.error().message);
         if (!*word)
-            return session_.socket.holds_input() ? read_soon() : await_input();
+            return input_ended();
+        pings_out_ = 0;  // whoever speaks is there
         messages += handle(**word) ? 0 : 1;
         if (owner_ == nullptr)
             return;
@@ -116,6 +120,12 @@ void NatsConnection::handle_input() {
         if (self->owner_ != nullptr)
             self->handle_input();
     });
+}
+
+// For now. The answers go out without another turn of the loop.
+void NatsConnection::input_ended() {
+    session_.socket.holds_input() ? read_soon() : await_input();
+    write();
 }
 
 void NatsConnection::read_soon() {
@@ -138,7 +148,6 @@ bool NatsConnection::handle(const NatsWord& word) {
             write_soon();
             return true;
         case NatsWord::Kind::pong:
-            pings_out_ = 0;
             owner_->on_pong();
             return true;
         case NatsWord::Kind::error:
@@ -157,45 +166,42 @@ void NatsConnection::handle_error(std::string_view text) {
         const std::uint64_t count = ++losses_->denied;
         if (is_told(count)) {
             base::log_warning("bus", "denied by the server (" + std::to_string(count) +
-                                         "): " + std::string(text));
+                                         "): " + std::string(text.substr(0, told_bytes_max)));
         }
         return;
     }
-    if (text.starts_with("Slow Consumer"))
-        ++losses_->received_too_fast;
-    base::log_warning("bus", "the server says: " + std::string(text));
+    base::log_warning("bus", "the server says: " + std::string(text.substr(0, told_bytes_max)));
 }
 
 void NatsConnection::write_soon() {
-    if (std::exchange(is_writing_, true))
+    if (is_blocked() || std::exchange(write_posted_, true))
         return;
     boost::asio::post(loop_.context(), [self = shared_from_this()] {
+        self->write_posted_ = false;
         if (self->owner_ != nullptr)
             self->write();
     });
 }
 
 void NatsConnection::write() {
-    while (sent_ < out_.size()) {
-        const IoResult result = session_.socket.write(std::string_view(out_).substr(sent_));
-        if (result.state == IoState::ended)
-            return lose("the server ended the connection");
-        if (result.state == IoState::blocked)
-            return await_output();
+    if (is_blocked())
+        return;
+    IoResult result{IoState::moved, 0};
+    while (sent_ < out_.size() && result.state == IoState::moved) {
+        result = session_.socket.write(std::string_view(out_).substr(sent_));
         sent_ += result.count;
     }
+    if (result.state == IoState::moved)
+        result.state = session_.socket.flush();
+    if (result.state == IoState::ended)
+        return lose("the server ended the connection");
+    if (result.state == IoState::blocked)
+        return await_output();
     out_.clear();
     sent_ = 0;
+    unsent_publications_ = 0;
     if (out_.capacity() > kept_out_bytes_max)
         out_.shrink_to_fit();
-    switch (session_.socket.flush()) {
-        case IoState::ended:
-            return lose("the server ended the connection");
-        case IoState::blocked:
-            return await_output();
-        case IoState::moved:
-            is_writing_ = false;
-    }
 }
 
 void NatsConnection::await_output() {
@@ -206,18 +212,20 @@ void NatsConnection::await_output() {
                        [self = shared_from_this()](const boost::system::error_code&) {
                            if (self->owner_ == nullptr)
                                return;
-                           self->blocked_since_ = {};
+                           self->blocked_since_.reset();
                            self->write();
                        });
 }
 
 void NatsConnection::tick() {
     ping_timer_ = loop_.after(ping_interval, [this] {
-        if (blocked_since_ != base::Instant{} && loop_.now() - blocked_since_ >= write_deadline)
+        if (is_blocked() && loop_.now() - *blocked_since_ >= write_deadline)
             return lose("the server takes nothing any more");
         if (pings_out_ >= pings_out_max)
             return lose("the server does not answer");
-        ping();
+        // Behind what waits, a ping would say nothing of the server.
+        if (!is_blocked())
+            ping();
         tick();
     });
 }
@@ -234,13 +242,28 @@ void NatsConnection::stop() {
     if (owner_ == nullptr)
         return;
     owner_ = nullptr;
+    losses_->published_while_disconnected += unsent_publications_;
     loop_.cancel(ping_timer_);
     waiter_.release();
+}
+
+void NatsConnection::retire() {
+    if (owner_ == nullptr)
+        return;
+    if (!is_blocked()) {
+        const IoResult sent = session_.socket.write(std::string_view(out_).substr(sent_));
+        if (sent_ + sent.count == out_.size())
+            unsent_publications_ = 0;
+    }
+    stop();
+    session_.socket.end_writing();
+    loop_.after(close_wait, [self = shared_from_this()] {});
 }
 
 void NatsConnection::close() {
     if (owner_ == nullptr)
         return;
+    unsent_publications_ = 0;
     stop();
     using Clock = NatsSocket::Clock;
     const auto deadline = Clock::now() + std::chrono::nanoseconds(close_wait.ns);

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@
 #include "base/asio_loop.hpp"
 #include "bus/bus.hpp"
 #include "bus/nats_handshake.hpp"
+#include "bus/patience.hpp"
 
 namespace idlewatt::bus {
 
@@ -31,7 +33,6 @@ inline constexpr base::Duration write_deadline = base::seconds(2);
 inline constexpr std::size_t outbound_bytes_max = 64 * 1024 * 1024;
 // Messages told before other tasks of the loop get their turn.
 inline constexpr int inbound_batch = 128;
-inline constexpr base::Duration close_wait = base::milliseconds(300);
 
 class NatsConnectionOwner {
 public:
@@ -59,6 +60,9 @@ public:
     void ping();
     // Sends what was published and ends; waits for that until close_wait at most.
     void close();
+    // Ends, with what was published as far as it can be sent at once; the socket goes after
+    // close_wait, when the server has read it.
+    void retire();
 
 private:
     NatsConnection(base::AsioLoop& loop, NatsSession session, NatsConnectionOwner& owner,
@@ -66,6 +70,7 @@ private:
 
     void read();
     void read_soon();
+    void input_ended();
     void await_input();
     void handle_input();
     [[nodiscard]] bool handle(const NatsWord& word);  // false: it was a message
@@ -74,6 +79,7 @@ private:
     void write();
     void await_output();
     void tick();
+    [[nodiscard]] bool is_blocked() const { return blocked_since_.has_value(); }
     void lose(const std::string& why);
     void stop();
 
@@ -85,10 +91,11 @@ private:
     Message message_;                               // its strings keep their room
     std::string out_;                               // to be sent from sent_ on
     std::size_t sent_ = 0;
-    bool is_writing_ = false;  // a task is posted, or the socket has no room
+    std::uint64_t unsent_publications_ = 0;  // at most: of those in out_
+    bool write_posted_ = false;
     int pings_out_ = 0;
     base::TimerId ping_timer_{};
-    base::Instant blocked_since_{};  // the socket has no room; zero: it has
+    std::optional<base::Instant> blocked_since_;  // the socket has no room
 };
 
 }  // namespace idlewatt::bus

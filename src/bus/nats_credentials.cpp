@@ -3,15 +3,18 @@
 #include "bus/nats_credentials.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "base/assert.hpp"
+#include "base/descriptor.hpp"
 #include "base/encoding.hpp"
 
 namespace idlewatt::bus {
@@ -57,13 +60,15 @@ std::string check_of(std::string_view bytes) {
 std::optional<std::string> secret_of(std::string_view seed) {
     if (!seed.starts_with("SU"))
         return std::nullopt;
-    const auto bytes = base::from_base32(seed);
+    auto bytes = base::from_base32(seed);
     if (!bytes || bytes->size() != prefix_bytes + secret_bytes + check_bytes)
         return std::nullopt;
     const std::string_view signed_part = std::string_view(*bytes).substr(0, bytes->size() - 2);
     if (!bytes->ends_with(check_of(signed_part)))
         return std::nullopt;
-    return bytes->substr(prefix_bytes, secret_bytes);
+    std::string secret = bytes->substr(prefix_bytes, secret_bytes);
+    OPENSSL_cleanse(bytes->data(), bytes->size());
+    return secret;
 }
 
 const unsigned char* unsigned_of(std::string_view bytes) {
@@ -80,17 +85,17 @@ NatsCredentials::~NatsCredentials() {
 }
 
 base::Result<NatsCredentials> NatsCredentials::read(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file)
-        return base::fail_errno("cannot read the credentials file " + path);
+    const base::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     std::string text(credentials_bytes_max, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
+    const ssize_t size =
+        file.get() < 0 ? -1 : ::read(file.get(), text.data(), text.size());  // one page or two
+    if (size < 0)
+        return base::fail_errno("cannot read the credentials file " + path);
+    text.resize(static_cast<std::size_t>(size));
     const std::string_view jwt = block_of(text, "-BEGIN NATS USER JWT-");
     auto secret = secret_of(block_of(text, "-BEGIN USER NKEY SEED-"));
     const bool whole = looks_like_jwt(jwt) && secret.has_value();
-    NatsCredentials read(whole ? std::string(jwt) : std::string(),
-                         whole ? std::move(*secret) : std::string());
+    NatsCredentials read(std::string(jwt), secret ? std::move(*secret) : std::string());
     OPENSSL_cleanse(text.data(), text.size());
     if (!whole) {
         return base::fail(

@@ -19,7 +19,7 @@ std::string text_of(const nlohmann::json& object, const char* key) {
     return found->get<std::string>();
 }
 
-// The server has checked the signature when the user came; what it sends is what it checked.
+// What stands in the JWT of a user whom the server has let in is what the server has checked.
 std::string name_in_jwt(std::string_view jwt) {
     const std::size_t first = jwt.find('.');
     const std::size_t second = jwt.find('.', first + 1);
@@ -40,6 +40,10 @@ std::optional<Departure> parse_departure(std::string_view payload) {
         return std::nullopt;
     const auto client = event.find("client");
     if (client == event.end() || !client->is_object())
+        return std::nullopt;
+    // Of one whom it has refused, the server repeats all words unchecked, but knows neither user
+    // nor issuer.
+    if (text_of(*client, "user").empty() || text_of(*client, "issuer_key").empty())
         return std::nullopt;
     // name_tag is the account's name, and name what the connection says of itself: the only place
     // of the user's true name is the JWT.

@@ -12,7 +12,7 @@ namespace {
 // As nats-server 2.15 sends it, shortened; the claims are {"name":"car7","sub":"U"}.
 const std::string sample =
     R"({"type":"io.nats.server.advisory.v1.client_disconnect","server":{"name":"n"},)"
-    R"("client":{"acc":"A","name":"car7/3","name_tag":"cell","user":"U",)"
+    R"("client":{"acc":"A","name":"car7/3","name_tag":"cell","user":"U","issuer_key":"A",)"
     R"("jwt":"e30.eyJuYW1lIjoiY2FyNyIsInN1YiI6IlUifQ.sig"},"reason":"Client Closed"})";
 
 TEST(Departure, takes_the_name_from_the_jwt_and_the_label_from_the_connection) {
@@ -28,6 +28,14 @@ TEST(Departure, is_nothing_without_a_name) {
           R"({"client":{"name":"car7","jwt":7}})", R"({"client":{"name":"x","jwt":"a.b"}})",
           R"({"client":{"name":"x","jwt":"..."}})", R"({"client":{"name":"x","jwt":"a.!!.b"}})"}) {
         EXPECT_FALSE(parse_departure(text).has_value()) << text;
+    }
+}
+
+TEST(Departure, of_one_who_was_refused_is_nothing) {
+    for (const std::string word : {R"("user":"U",)", R"("issuer_key":"A",)"}) {
+        std::string refused = sample;
+        refused.erase(refused.find(word), word.size());
+        EXPECT_FALSE(parse_departure(refused).has_value()) << refused;
     }
 }
 

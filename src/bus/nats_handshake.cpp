@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/assert.hpp"
 #include "base/encoding.hpp"
 #include "bus/bus.hpp"
 #include "bus/nats_credentials.hpp"
@@ -30,7 +31,8 @@ public:
 
     // The next word; unavailable when none comes.
     base::Result<NatsWord> hear() {
-        for (;;) {
+        // A server that never stops talking must not hold us up either.
+        while (HandshakeClock::now() < deadline_) {
             const auto word = session_.reader.next();
             if (!word)
                 return tl::unexpected(word.error());
@@ -43,9 +45,10 @@ public:
             session_.reader.arrived(result.count);
             if (result.state == IoState::blocked &&
                 !session_.socket.wait(NatsSocket::Want::read, deadline_)) {
-                return base::fail(base::ErrorKind::unavailable, "the server does not answer");
+                break;
             }
         }
+        return base::fail(base::ErrorKind::unavailable, "the server does not answer");
     }
 
 private:
@@ -97,8 +100,10 @@ std::string introduction(const NatsServerChoice& choice, const NatsCredentials* 
     return connect.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-// "Authorization Violation", "User Authentication Expired", "... Revoked", "... Timeout".
+// "Authorization Violation", "User Authentication Expired", "... Revoked".
 bool is_denial(std::string_view error) {
+    if (error.find("Timeout") != error.npos)
+        return false;  // of a machine that is slow
     return error.starts_with("Authorization") || error.find("Authentication") != error.npos;
 }
 
@@ -131,10 +136,25 @@ base::Result<void> await_acceptance(Greeting& greeting, bool has_credentials) {
     }
 }
 
+// From plain words to sealed ones.
+base::Result<void> secure(NatsSession& session, const std::string& host,
+                          const NatsServerChoice& choice, HandshakeClock::time_point deadline) {
+    // What came in the clear may be anybody's; after this it would count as the server's.
+    if (!session.reader.is_empty()) {
+        return base::fail(base::ErrorKind::unavailable,
+                          "SSL: something was said between the server's INFO and TLS");
+    }
+    return session.socket.secure(host, choice.ca_file, deadline);
+}
+
 base::Result<NatsSession> open_at(const NatsAddress& address, const NatsServerChoice& choice,
                                   const NatsCredentials* credentials,
-                                  HandshakeClock::time_point deadline) {
-    auto socket = NatsSocket::connect(address, deadline);
+                                  std::chrono::nanoseconds share) {
+    const auto found = NatsHost::look_up(address);
+    if (!found)
+        return tl::unexpected(found.error());
+    const auto deadline = HandshakeClock::now() + share;
+    auto socket = NatsSocket::connect(*found, deadline);
     if (!socket)
         return tl::unexpected(socket.error());
     NatsSession session{std::move(*socket), {}};
@@ -151,7 +171,7 @@ base::Result<NatsSession> open_at(const NatsAddress& address, const NatsServerCh
         return tl::unexpected(info.error());
     base::Result<void> step = check_tls(choice, *info);
     if (step && choice.tls)
-        step = session.socket.secure(address.host, choice.ca_file, deadline);
+        step = secure(session, address.host, choice, deadline);
     std::string words;
     write_connect(words, introduction(choice, credentials, *info));
     write_ping(words);
@@ -175,18 +195,17 @@ base::Result<NatsSession> open_nats_session(const NatsServerChoice& choice, base
             return tl::unexpected(read.error());
         credentials.emplace(std::move(*read));
     }
-    const std::size_t count = choice.urls.size();
+    const std::size_t count = choice.addresses.size();
+    IDLEWATT_ASSERT(count > 0);
     const auto share = std::chrono::nanoseconds(timeout.ns / static_cast<std::int64_t>(count));
     base::Error why;
     for (std::size_t i = 0; i < count; ++i) {
-        const auto address = parse_nats_address(choice.urls[(start + i) % count]);
-        if (!address)
-            return tl::unexpected(address.error());
-        auto session = open_at(*address, choice, credentials ? &*credentials : nullptr,
-                               HandshakeClock::now() + share);
-        if (session || session.error().kind == base::ErrorKind::denied)
+        auto session = open_at(choice.addresses[(start + i) % count], choice,
+                               credentials ? &*credentials : nullptr, share);
+        if (session)
             return session;
-        why = session.error();
+        if (why.kind != base::ErrorKind::denied)
+            why = session.error();
     }
     return tl::unexpected(why);
 }

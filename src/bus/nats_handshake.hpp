@@ -15,9 +15,9 @@
 namespace idlewatt::bus {
 
 struct NatsServerChoice {
-    std::vector<std::string> urls;
-    std::string label;             // what the connection calls itself
-    std::string credentials_file;  // empty: none
+    std::vector<NatsAddress> addresses;  // at least one
+    std::string label;                   // what the connection calls itself
+    std::string credentials_file;        // empty: none
     bool tls = false;
     std::string ca_file;  // empty: the system's authorities
 };
@@ -27,8 +27,9 @@ struct NatsSession {
     NatsReader reader;  // may hold what the server said beyond its greeting
 };
 
-// Tries the addresses one after the other, from one of them on that `start` chooses; the time is
-// divided among them. The error is the last address's: bad_input, denied, unavailable.
+// Tries the addresses one after the other, from one of them on that `start` chooses; each has as
+// much time as the others, beside the looking up of its name, which the system bounds. The error is
+// that of an address that refuses us, or the last one's: bad_input, denied, unavailable.
 [[nodiscard]] base::Result<NatsSession> open_nats_session(const NatsServerChoice& choice,
                                                           base::Duration timeout,
                                                           std::uint64_t start);

@@ -17,6 +17,10 @@ namespace {
 
 using LinkClock = std::chrono::steady_clock;
 
+base::Duration attempt_time(const NatsServerChoice& server) {
+    return attempt_timeout * static_cast<std::int64_t>(server.addresses.size());
+}
+
 // Until a connection stands, or it is plain that none will; on the caller's thread.
 NatsOpener::Opened open_first(const NatsLinkOptions& options, base::Prng prng) {
     const auto deadline = LinkClock::now() + std::chrono::nanoseconds(options.connect_timeout.ns);
@@ -115,7 +119,7 @@ void NatsLink::reconnect() {
             const NatsOpener::StopsWithin& stops_within) mutable -> NatsOpener::Opened {
             for (base::Duration pause = pace->first_pause(); !stops_within(pause);
                  pause = pace->pause()) {
-                auto opened = open_nats_session(server, attempt_timeout, prng.next());
+                auto opened = open_nats_session(server, attempt_time(server), prng.next());
                 pace->tried(!opened && opened.error().kind == base::ErrorKind::denied);
                 if (opened)
                     return opened;
@@ -132,17 +136,18 @@ void NatsLink::reconnect() {
             IDLEWATT_ASSERT(opened.has_value());
             base::log_info("bus", "connected again");
             adopt(std::move(*opened));
+            if (renews_again_)
+                renew();
         });
 }
 
 void NatsLink::reauthenticate() {
-    if (!connection_)
-        return;  // the next connection takes what the file holds
+    // What is being opened may have read the file already.
     if (opener_) {
         renews_again_ = true;
-        return;
+    } else {
+        renew();
     }
-    renew();
 }
 
 void NatsLink::renew() {
@@ -150,7 +155,7 @@ void NatsLink::renew() {
     opener_ = std::make_unique<NatsOpener>(
         loop_,
         [server = options_.server](const NatsOpener::StopsWithin&) {
-            return open_nats_session(server, attempt_timeout, 0);
+            return open_nats_session(server, attempt_time(server), 0);
         },
         [this](NatsOpener::Opened opened) { renewed(std::move(opened)); });
 }
@@ -158,21 +163,22 @@ void NatsLink::renew() {
 // The old connection has stayed until the server took the new credentials.
 void NatsLink::renewed(NatsOpener::Opened opened) {
     opener_.reset();
-    if (renews_again_)
-        return renew();
-    if (!opened) {
-        if (!connection_)
-            return reconnect();
+    const bool was_settled = is_settled_;
+    if (opened) {
+        base::log_info("bus", "connected with new credentials");
+        if (connection_)
+            connection_->retire();
+        adopt(std::move(*opened));
+    } else {
         base::log_warning("bus", "the new credentials are not taken (" + opened.error().message +
                                      "); staying with the old");
-        return;
     }
-    base::log_info("bus", "connected with new credentials");
-    if (connection_)
-        connection_->close();
-    const bool was_settled = is_settled_;
-    adopt(std::move(*opened));
-    if (was_settled)
+    if (!connection_) {
+        reconnect();
+    } else if (renews_again_) {
+        renew();
+    }
+    if (opened && was_settled)
         listener_.on_connected(false);
 }
 

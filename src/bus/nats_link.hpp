@@ -21,7 +21,7 @@
 
 namespace idlewatt::bus {
 
-inline constexpr base::Duration attempt_timeout = base::seconds(1);
+inline constexpr base::Duration attempt_timeout = base::seconds(1);  // for each address
 
 struct NatsLinkOptions {
     NatsServerChoice server;

@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "bus/nats_connection.hpp"
+#include "bus/patience.hpp"
 
 namespace idlewatt::bus {
 

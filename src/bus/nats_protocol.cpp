@@ -16,10 +16,11 @@ namespace {
 constexpr std::string_view line_end = "\r\n";
 // A buffer that one large message has widened is given back.
 constexpr std::size_t kept_bytes_max = 1024 * 1024;
-constexpr std::size_t shown_bytes_max = 64;
+constexpr std::size_t shown_bytes_max = 16;
 
+// The first word is enough to know an HTTP server by, and too little of what people say.
 tl::unexpected<base::Error> not_nats(std::string_view what) {
-    std::string shown(what.substr(0, shown_bytes_max));
+    std::string shown(what.substr(0, std::min(shown_bytes_max, what.find(' '))));
     std::ranges::replace_if(
         shown, [](char c) { return c < ' ' || c > '~'; }, '?');
     return base::fail(base::ErrorKind::bad_input,
@@ -92,8 +93,8 @@ std::span<char> NatsReader::room(std::size_t least) {
             bytes_ = std::vector<char>();
     }
     if (bytes_.size() - end_ < least) {
-        std::copy(bytes_.begin() + static_cast<std::ptrdiff_t>(begin_),
-                  bytes_.begin() + static_cast<std::ptrdiff_t>(end_), bytes_.begin());
+        if (begin_ > 0)
+            std::memmove(bytes_.data(), bytes_.data() + begin_, end_ - begin_);
         end_ -= begin_;
         begin_ = 0;
         // Doubling, so that a large message is not copied for each of its pieces.

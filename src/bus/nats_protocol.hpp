@@ -46,6 +46,8 @@ public:
     [[nodiscard]] std::span<char> room(std::size_t least);
     // As many of them have arrived.
     void arrived(std::size_t count);
+    // All that has arrived has been read.
+    [[nodiscard]] bool is_empty() const { return begin_ == end_; }
 
     // The next whole word, whose views live until room() is called; nothing when more bytes are
     // needed. An error (bad_input) is final: what comes is not the protocol, or larger than

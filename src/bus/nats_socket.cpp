@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,8 +21,9 @@ namespace idlewatt::bus {
 namespace {
 
 constexpr std::size_t sealed_read_bytes = 16 * 1024;
+// As much is sealed at a time: what the socket does not take at once is held a second time.
+constexpr std::size_t sealed_write_bytes = 256 * 1024;
 
-using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 using SocketClock = NatsSocket::Clock;
 
 bool wait_for(int descriptor, short events, SocketClock::time_point deadline) {
@@ -69,8 +71,11 @@ IoResult send_to(int descriptor, std::string_view bytes) {
 
 }  // namespace
 
-base::Result<NatsSocket> NatsSocket::connect(const NatsAddress& address,
-                                             Clock::time_point deadline) {
+void NatsHost::Free::operator()(addrinfo* found) const {
+    ::freeaddrinfo(found);
+}
+
+base::Result<NatsHost> NatsHost::look_up(const NatsAddress& address) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
@@ -81,16 +86,28 @@ base::Result<NatsSocket> NatsSocket::connect(const NatsAddress& address,
         return base::fail(base::ErrorKind::unavailable,
                           "cannot find " + address.host + ": " + ::gai_strerror(code));
     }
-    const Addresses addresses(found, freeaddrinfo);
+    return NatsHost(found);
+}
+
+int NatsHost::count() const {
+    int count = 0;
+    for (const addrinfo* at = first(); at != nullptr; at = at->ai_next)
+        ++count;
+    return count;
+}
+
+base::Result<NatsSocket> NatsSocket::connect(const NatsHost& host, Clock::time_point deadline) {
     std::string why = "no address";
-    for (const addrinfo* to = found; to != nullptr; to = to->ai_next) {
+    int others = host.count();
+    for (const addrinfo* to = host.first(); to != nullptr; to = to->ai_next, --others) {
         base::Descriptor descriptor(
             ::socket(to->ai_family, to->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         if (descriptor.get() < 0) {
             why = std::strerror(errno);
             continue;
         }
-        const auto failure = connect_within(descriptor.get(), *to, deadline);
+        const auto now = Clock::now();
+        const auto failure = connect_within(descriptor.get(), *to, now + (deadline - now) / others);
         if (failure) {
             why = *failure;
             continue;
@@ -151,6 +168,7 @@ IoResult NatsSocket::write(std::string_view bytes) {
     const IoState state = flush();
     if (state != IoState::moved)
         return {state, 0};
+    bytes = bytes.substr(0, sealed_write_bytes);
     if (!tls_->write(bytes))
         return {IoState::ended, 0};
     return {flush() == IoState::ended ? IoState::ended : IoState::moved, bytes.size()};

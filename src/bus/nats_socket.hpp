@@ -15,15 +15,35 @@
 #include "bus/nats_address.hpp"
 #include "bus/nats_tls.hpp"
 
+struct addrinfo;
+
 namespace idlewatt::bus {
+
+// What a host's name stands for.
+class NatsHost {
+public:
+    // As long as the system's resolver takes. Errors: unavailable.
+    [[nodiscard]] static base::Result<NatsHost> look_up(const NatsAddress& address);
+
+    [[nodiscard]] const addrinfo* first() const { return found_.get(); }
+    [[nodiscard]] int count() const;
+
+private:
+    struct Free {
+        void operator()(addrinfo* found) const;
+    };
+    explicit NatsHost(addrinfo* found) : found_(found) {}
+
+    std::unique_ptr<addrinfo, Free> found_;
+};
 
 class NatsSocket {
 public:
     using Clock = std::chrono::steady_clock;
     enum class Want { read, write };
 
-    // Tries every address that the host's name stands for. Errors: unavailable.
-    [[nodiscard]] static base::Result<NatsSocket> connect(const NatsAddress& address,
+    // Tries all that the name stands for, each for its share of the time. Errors: unavailable.
+    [[nodiscard]] static base::Result<NatsSocket> connect(const NatsHost& host,
                                                           Clock::time_point deadline);
     // From here on all is sealed. Errors: unavailable, bad_input (the authorities' file).
     [[nodiscard]] base::Result<void> secure(const std::string& host, const std::string& ca_file,

@@ -147,10 +147,16 @@ void NatsTls::end() {
 }
 
 void NatsTls::take_sealed(std::string& out) {
-    char* bytes = nullptr;
-    const long size = BIO_get_mem_data(impl_->outgoing, &bytes);
-    out.append(bytes, static_cast<std::size_t>(std::max(size, 0L)));
-    static_cast<void>(BIO_reset(impl_->outgoing));
+    // Read and not reset: that would clear all the room that the largest burst ever took.
+    for (std::size_t size = BIO_ctrl_pending(impl_->outgoing); size > 0;
+         size = BIO_ctrl_pending(impl_->outgoing)) {
+        const std::size_t begin = out.size();
+        out.resize(begin + std::min<std::size_t>(size, INT_MAX));
+        const int count =
+            BIO_read(impl_->outgoing, out.data() + begin, static_cast<int>(out.size() - begin));
+        IDLEWATT_ASSERT(count > 0);
+        out.resize(begin + static_cast<std::size_t>(count));
+    }
 }
 
 }  // namespace idlewatt::bus

@@ -66,7 +66,6 @@ void GatewayCore::count_losses() {
     count("published_while_disconnected", bus_losses_.published_while_disconnected);
     count("published_too_fast", bus_losses_.published_too_fast);
     count("denied", bus_losses_.denied);
-    count("received_too_fast", bus_losses_.received_too_fast);
 }
 
 std::string GatewayCore::metrics_text(base::Instant now, base::WallTime wall_now) {

@@ -58,10 +58,10 @@ TEST_F(GatewayPlacement, CountsWhatItIsToldAndWhatIsLostOnTheWay) {
     announce("car2");
     --sequence;
     announce("car2");  // said already
-    core.note_losses({.received_too_fast = 3});
+    core.note_losses({.published_too_fast = 3});
     EXPECT_TRUE(counts("idlewatt_announcements_total{outcome=\"taken\"} 2\n"));
     EXPECT_TRUE(counts("idlewatt_announcements_total{outcome=\"outdated\"} 1\n"));
-    EXPECT_TRUE(counts("idlewatt_bus_losses_total{kind=\"received_too_fast\"} 3\n"));
+    EXPECT_TRUE(counts("idlewatt_bus_losses_total{kind=\"published_too_fast\"} 3\n"));
 }
 
 TEST_F(GatewayPlacement, ACarThatKeepsFailingIsLeftAloneThroughItsRestarts) {

