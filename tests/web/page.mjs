@@ -48,6 +48,8 @@ async function act(mock, action) {
 
 export async function violations(page) {
     await page.evaluate(axe);
+    // What just fades in is pale only for a moment.
+    await page.evaluate(() => Promise.all(document.getAnimations().filter((each) => each.effect.getComputedTiming().iterations !== Infinity).map((each) => each.finished.catch(() => {}))));
     const found = await page.evaluate(() =>
         window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
     return found.violations.map((each) => `${each.id}: ${each.help}: ${each.nodes.slice(0, 3).map((node) => node.target + ' ' + node.failureSummary).join('; ')}`);
