@@ -44,7 +44,7 @@ bool take_text(const plain::Field& field, std::string& text) {
     return true;
 }
 
-bool take(const plain::Field& field, core::Piece& piece) {
+bool take_piece_field(const plain::Field& field, core::Piece& piece) {
     switch (field.number) {
         case 1:
             return take_ids(field, piece.ids);
@@ -63,17 +63,18 @@ bool take(const plain::Field& field, core::Piece& piece) {
     }
 }
 
-bool read(std::string_view bytes, core::Piece& piece) {
+bool read_plain_piece(std::string_view bytes, core::Piece& piece) {
     for (plain::Reader reader(bytes); !reader.at_end();) {
         const auto field = reader.next();
-        if (!field || !take(*field, piece))
+        if (!field || !take_piece_field(*field, piece))
             return false;
     }
     return piece.token_count <= piece_tokens_max &&
            (piece.ids.empty() || piece.ids.size() == piece.token_count);
 }
 
-bool take(const plain::Field& field, core::Finished& finished, std::uint32_t& reason) {
+bool take_finished_field(const plain::Field& field, core::Finished& finished,
+                         std::uint32_t& reason) {
     switch (field.number) {
         case 1:
             return plain::take_number(field, reason);
@@ -88,11 +89,11 @@ bool take(const plain::Field& field, core::Finished& finished, std::uint32_t& re
     }
 }
 
-bool read(std::string_view bytes, core::Finished& finished) {
+bool read_plain_end(std::string_view bytes, core::Finished& finished) {
     std::uint32_t reason = 0;
     for (plain::Reader reader(bytes); !reader.at_end();) {
         const auto field = reader.next();
-        if (!field || !take(*field, finished, reason))
+        if (!field || !take_finished_field(*field, finished, reason))
             return false;
     }
     constexpr std::array reasons{core::FinishReason::stop, core::FinishReason::length,
@@ -116,9 +117,9 @@ std::optional<core::FromCar> read_from_car(std::string_view bytes) {
         if (!field)
             return std::nullopt;
         if (field->number == piece_field && field->has_bytes && !sound) {
-            sound = read(field->bytes, std::get<core::Piece>(numbered.content));
+            sound = read_plain_piece(field->bytes, std::get<core::Piece>(numbered.content));
         } else if (field->number == finished_field && field->has_bytes && !sound) {
-            sound = read(field->bytes, numbered.content.emplace<core::Finished>());
+            sound = read_plain_end(field->bytes, numbered.content.emplace<core::Finished>());
         } else if (field->number == sequence_field && !field->has_bytes) {
             numbered.sequence = field->value;
         } else {

@@ -12,7 +12,7 @@
 namespace idlewatt::wire {
 namespace {
 
-core::Piece word() {
+core::Piece some_words() {
     core::Piece piece;
     piece.ids = {1, 127, 128, 200'000};
     piece.text = "a ß";
@@ -23,7 +23,7 @@ core::Piece word() {
 }
 
 // True: it was read by hand, too.
-bool expect_same(std::string_view bytes) {
+bool expect_read_alike(std::string_view bytes) {
     const auto read = read_from_car(bytes);
     if (!read)
         return false;
@@ -34,30 +34,30 @@ bool expect_same(std::string_view bytes) {
 }
 
 TEST(FromCarReader, ReadsWordsAndTheirEnd) {
-    EXPECT_TRUE(expect_same(encode(core::FromCar(core::Numbered{1, word()}))));
-    EXPECT_TRUE(expect_same(encode(core::FromCar(core::Numbered{300, core::Piece{}}))));
+    EXPECT_TRUE(expect_read_alike(encode(core::FromCar(core::Numbered{1, some_words()}))));
+    EXPECT_TRUE(expect_read_alike(encode(core::FromCar(core::Numbered{300, core::Piece{}}))));
     for (const auto reason :
          {core::FinishReason::stop, core::FinishReason::length, core::FinishReason::tool_calls}) {
         const core::Finished finished{reason, 24, 4, 0};
-        EXPECT_TRUE(expect_same(encode(core::FromCar(core::Numbered{UINT32_MAX, finished}))));
+        EXPECT_TRUE(expect_read_alike(encode(core::FromCar(core::Numbered{UINT32_MAX, finished}))));
     }
 }
 
 TEST(FromCarReader, LeavesTheRestToTheLibrary) {
-    core::Piece calls = word();
+    core::Piece calls = some_words();
     calls.tool_calls = {{"1", "f", "{}"}};
-    core::Piece negative = word();
+    core::Piece negative = some_words();
     negative.ids[0] = -1;
-    core::Piece uneven = word();
+    core::Piece uneven = some_words();
     uneven.ids.pop_back();
-    core::Piece broken = word();
+    core::Piece broken = some_words();
     broken.text = "\xC3";
     for (const core::Piece& piece : {calls, negative, uneven, broken})
         EXPECT_FALSE(read_from_car(encode(core::FromCar(core::Numbered{1, piece}))));
-    EXPECT_FALSE(read_from_car(encode(core::FromCar(core::Numbered{0, word()}))));
+    EXPECT_FALSE(read_from_car(encode(core::FromCar(core::Numbered{0, some_words()}))));
     EXPECT_FALSE(read_from_car(encode(core::FromCar(core::Alive{1, 2}))));
     EXPECT_FALSE(read_from_car(""));
-    const std::string twice = encode(core::FromCar(core::Numbered{1, word()}));
+    const std::string twice = encode(core::FromCar(core::Numbered{1, some_words()}));
     EXPECT_FALSE(read_from_car(twice + twice));
     EXPECT_FALSE(read_from_car("\x38\x01"));  // a number of nothing
 }
@@ -66,12 +66,12 @@ TEST(FromCarReader, IsNeverOfAnotherMind) {
     Samples make(11);
     int read = 0;
     for (int i = 0; i < 50'000; ++i) {
-        core::Piece piece = i % 2 == 0 ? word() : make.piece();
+        core::Piece piece = i % 2 == 0 ? some_words() : make.piece();
         if (i % 3 != 0)
             piece.tool_calls.clear();
         const std::string bytes = encode(core::FromCar(core::Numbered{1U + i % 200U, piece}));
-        read += expect_same(i % 10 == 0 ? bytes : make.mutate(bytes)) ? 1 : 0;
-        read += expect_same(make.mutate(encode(make.from_car()))) ? 1 : 0;
+        read += expect_read_alike(i % 10 == 0 ? bytes : make.mutate(bytes)) ? 1 : 0;
+        read += expect_read_alike(make.mutate(encode(make.from_car()))) ? 1 : 0;
     }
     EXPECT_GT(read, 5'000);
 }
