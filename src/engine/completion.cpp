@@ -3,6 +3,7 @@
 #include "engine/completion.hpp"
 
 #include <algorithm>
+#include <string>
 
 #include "engine/completion_reader.hpp"
 #include "engine/engine_json.hpp"
@@ -11,13 +12,16 @@ namespace idlewatt::engine {
 
 namespace {
 
-void append(Json& list, const Input& part) {
-    if (const auto* text = std::get_if<std::string>(&part)) {
-        list.push_back(*text);
-        return;
-    }
+void append(std::string& list, const Input& part) {
+    const auto add = [&list](const std::string& one) {
+        if (list.back() != '[')
+            list += ',';
+        list += one;
+    };
+    if (const auto* text = std::get_if<std::string>(&part))
+        return add(dump(Json(*text)));
     for (const std::int32_t id : std::get<core::TokenIds>(part))
-        list.push_back(id);
+        add(std::to_string(id));
 }
 
 CompletionEvent read_completion_event(const Json& json) {
@@ -45,34 +49,38 @@ CompletionEvent read_completion_event(const Json& json) {
 
 std::string completion_body(const Request& request, const Input& prompt,
                             const core::ResumePoint& resume) {
-    Json body = Json::parse(request.fields_json);
+    // Members behind those of the client's, none of which has such a name (see read_request).
+    std::string body = request.fields_json;
+    body.pop_back();
+    if (body.size() > 1)
+        body += ',';
     // One flat list: llama-server takes a nested one for several prompts. A list with one text
     // alone would be taken for a list of prompts with one member: the same.
-    Json mixed = Json::array();
-    append(mixed, prompt);
+    body += R"("prompt":[)";
+    append(body, prompt);
     for (const auto& segment : resume.segments) {
         if (const auto* text = std::get_if<std::string>(&segment)) {
-            mixed.push_back(*text);
+            append(body, *text);
         } else {
-            append(mixed, Input(std::get<core::TokenIds>(segment)));
+            append(body, std::get<core::TokenIds>(segment));
         }
     }
-    body["prompt"] = std::move(mixed);
-    body["stream"] = true;
-    body["cache_prompt"] = request.cache_prompt;
-    body["return_tokens"] = true;
-    body["response_fields"] = {"content",          "tokens",    "stop",   "tokens_predicted",
-                               "tokens_evaluated", "stop_type", "timings"};
-    if (request.top_logprobs) {
-        body["n_probs"] = std::max(*request.top_logprobs, 1U);
-        body["response_fields"].push_back("completion_probabilities");
-    }
+    body += R"(],"stream":true,"return_tokens":true,"cache_prompt":)";
+    body += request.cache_prompt ? "true" : "false";
+    body += R"(,"response_fields":["content","tokens","stop","tokens_predicted",)"
+            R"("tokens_evaluated","stop_type","timings")";
+    body += request.top_logprobs ? R"(,"completion_probabilities"])" : "]";
+    if (request.top_logprobs)
+        body += R"(,"n_probs":)" + std::to_string(std::max(*request.top_logprobs, 1U));
     if (request.tokens_max) {
-        body["n_predict"] = *request.tokens_max - std::min(*request.tokens_max, resume.tokens);
+        body += R"(,"n_predict":)" +
+                std::to_string(*request.tokens_max - std::min(*request.tokens_max, resume.tokens));
     }
-    if (!request.form_json.empty())
-        body.update(Json::parse(request.form_json));
-    return dump(body);
+    if (!request.form_json.empty()) {
+        body += ',';
+        body.append(request.form_json, 1, request.form_json.size() - 2);
+    }
+    return body + '}';
 }
 
 base::Result<std::string> templated_prompt(std::string_view response_json) {
