@@ -35,7 +35,7 @@ test('the demo shows its cars, and an answer that goes on elsewhere', async (con
     await page.getByRole('heading', { name: /All 4 cars are ready/ }).waitFor({ timeout: start_limit_ms });
     await page.locator('[data-test=age]').getByText('live').waitFor();
     assert.equal(new URL(page.url()).hash, '', 'the key is off the address');
-    assert.equal(await page.locator('.tile').count(), 4);
+    await until(async () => (await page.locator('.tile').count()) === 4, 'four tiles, a frame after the sentence');
     assert.deepEqual(await violations(page), []);
 
     await page.getByLabel('Your question').fill('Tell me of the sea.');
