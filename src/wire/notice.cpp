@@ -18,7 +18,7 @@ tl::unexpected<base::Error> bad_notice(std::string message) {
     return base::fail(base::ErrorKind::bad_input, std::move(message));
 }
 
-bool is_control(char c) {
+bool steers_a_terminal(char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte < 0x20 || byte == 0x7F;
 }
@@ -47,7 +47,7 @@ base::Result<NoticeOrder> parse_notice_order(std::string_view body) try {
     if (order.text.size() > notice_text_bytes_max)
         return bad_notice("a notice's text is at most 400 bytes long; this one has " +
                           std::to_string(order.text.size()));
-    if (std::ranges::any_of(order.text, is_control))
+    if (std::ranges::any_of(order.text, steers_a_terminal))
         return bad_notice("a notice's text is one line, without control characters");
     return order;
 } catch (const NoticeJson::exception& error) {
