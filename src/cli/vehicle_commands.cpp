@@ -256,10 +256,10 @@ namespace {
 void warn_of_senseless(const wire::SignalOverride& order, std::ostream& err) {
     for (const auto& [signal, value] : order.values) {
         const core::SignalInfo& known = core::info(signal);
-        if (!value || core::in_range(known.kind, *value))
+        if (!value || core::in_range(known, *value))
             continue;
         err << "note: " << known.name << " is "
-            << (known.kind == core::SignalKind::percent ? "0 to 100" : "true or false")
+            << core::allowed_values(known)
             << "; the car takes this value for unknown, and does not work while it is\n";
     }
 }

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-#include <array>
-
 #include "policy/rules.hpp"
 
 namespace idlewatt::policy {
 
-Objection doubt_rule(const CheckedSignals& signals) {
-    using enum core::Reason;
-    // A wrong clock explains the others, and a missing signal is worse than a late one.
-    for (const core::Reason doubt :
-         std::array{clock_unsure, signal_missing, charge_unknown, signal_stale}) {
-        if (signals.any_doubt(doubt))
-            return doubt;
-    }
-    return std::nullopt;
+// A wrong clock explains the others, and a missing signal is worse than a late one.
+Answer doubt_rule(const Case& c) {
+    using core::Reason;
+    static const core::SignalMask always = core::signals_that_need(core::SignalNeed::always);
+    static constexpr core::SignalMask charge{core::SignalId::state_of_charge_percent};
+    const Situation& s = c.situation;
+    const core::SignalMask needed = always | c.memory.heard;
+    if (s.known.covers(needed))
+        return std::nullopt;
+    if (!(s.unsure & needed).empty())
+        return Objection{Reason::clock_unsure};
+    const core::SignalMask told = s.known | s.stale;
+    if (!(told | charge).covers(needed))
+        return Objection{Reason::signal_missing};
+    if (!told.covers(charge))
+        return Objection{Reason::charge_unknown};
+    return Objection{Reason::signal_stale};
 }
 
 }  // namespace idlewatt::policy

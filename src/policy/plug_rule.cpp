@@ -4,9 +4,9 @@
 
 namespace idlewatt::policy {
 
-Objection plug_rule(const CheckedSignals& signals) {
-    if (signals.is(core::SignalId::plugged_in, false))
-        return core::Reason::not_plugged_in;
+Answer plug_rule(const Case& c) {
+    if (c.settings.only_plugged_in && c.is(core::SignalId::plugged_in, false))
+        return Objection{core::Reason::not_plugged_in};
     return std::nullopt;
 }
 

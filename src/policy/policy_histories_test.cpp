@@ -4,10 +4,12 @@
 // readings, settings and clock jumps, each judged step by step and compared with an oracle that
 // was written from the words of the rule and not from the code. The oracle decides whether work
 // is allowed; the names of the reasons are the business of tests/cases/policy.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -19,6 +21,7 @@ namespace {
 
 constexpr int histories = 1'000'000;
 constexpr int steps_max = 12;
+constexpr std::size_t base_signals = 6;  // without which no car works
 
 using core::Reason;
 
@@ -154,8 +157,12 @@ private:
             return;
         const bool high_enough = charge >= 100.0 || charge >= w.settings.reserve_percent + 2.0;
         const bool long_enough = w.now - *below_since_ >= w.settings.drain_dwell;
-        if (high_enough && long_enough)
+        const auto lately = [&w](base::Instant end) { return w.now - end < base::minutes(10); };
+        const bool seldom_enough = std::ranges::count_if(ends_, lately) < 2;
+        if (high_enough && long_enough && seldom_enough) {
             below_since_.reset();
+            ends_.push_back(w.now);
+        }
     }
 
     bool complete_once_ = false;
@@ -163,6 +170,7 @@ private:
     bool sees_recall_ = false;
     std::optional<base::Instant> free_since_;
     std::optional<base::Instant> below_since_;
+    std::vector<base::Instant> ends_;  // of times below the reserve
 };
 
 // ── random histories ────────────────────────────────────────────────────────────────────────────
@@ -237,7 +245,7 @@ void make_everything_good(World& world, base::Prng& prng) {
 }
 
 void change_one_signal(World& world, base::Prng& prng) {
-    const std::size_t signal = prng.below(core::signal_count);
+    const std::size_t signal = prng.below(base_signals);
     core::SignalReading next = reading(world, random_value(signal, prng));
     if (prng.chance(0.1))
         next.value.reset();

@@ -4,13 +4,15 @@
 
 namespace idlewatt::policy {
 
-Objection presence_rule(const CheckedSignals& signals) {
-    if (signals.is(core::SignalId::occupied, true))
-        return core::Reason::occupied;
-    if (signals.is(core::SignalId::moving, true))
-        return core::Reason::driving;
-    if (signals.is(core::SignalId::parked, false))
-        return core::Reason::not_parked;
+Answer presence_rule(const Case& c) {
+    using core::Reason;
+    using enum core::SignalId;
+    if (c.is(occupied, true) || c.is(door_open, true) || c.is(ready_to_drive, true))
+        return Objection{Reason::occupied};
+    if (c.is(moving, true))
+        return Objection{Reason::driving};
+    if (c.is(parked, false))
+        return Objection{Reason::not_parked};
     return std::nullopt;
 }
 

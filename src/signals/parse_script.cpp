@@ -63,13 +63,13 @@ std::optional<SignalState> read_state(const core::SignalInfo& signal, const toml
             return frozen;
         return std::nullopt;
     }
-    if (signal.kind == core::SignalKind::boolean) {
+    if (signal.unit == core::SignalUnit::boolean) {
         if (!node.is_boolean())
             return std::nullopt;
         return reported(node.as_boolean()->get() ? 1.0 : 0.0);
     }
     const std::optional<double> value = node.is_number() ? node.value<double>() : std::nullopt;
-    if (!value || !(*value >= 0.0 && *value <= 100.0))
+    if (!value || !core::in_range(signal, *value))
         return std::nullopt;
     return reported(*value);
 }
@@ -85,10 +85,9 @@ std::vector<std::pair<core::SignalId, SignalState>> read_signals(const toml::tab
             continue;
         if (const auto state = read_state(signal, *node)) {
             states.emplace_back(signal.id, *state);
-        } else if (signal.kind == core::SignalKind::boolean) {
-            reader.complain(signal.name, "must be true, false, \"missing\" or \"frozen\"");
         } else {
-            reader.complain(signal.name, "must be 0 to 100, \"missing\" or \"frozen\"");
+            reader.complain(signal.name, "must be " + core::allowed_values(signal) +
+                                             ", \"missing\" or \"frozen\"");
         }
     }
     return states;

@@ -166,7 +166,7 @@ std::string signal_order_body(const SignalOverride& order) {
         const core::SignalInfo& info = core::info(signal);
         if (!value) {
             json[std::string(info.name)] = "missing";
-        } else if (info.kind == core::SignalKind::boolean && (*value == 0.0 || *value == 1.0)) {
+        } else if (info.unit == core::SignalUnit::boolean && (*value == 0.0 || *value == 1.0)) {
             json[std::string(info.name)] = *value == 1.0;
         } else {
             json[std::string(info.name)] = *value;
