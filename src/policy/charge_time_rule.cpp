@@ -2,7 +2,7 @@
 // Copyright The Idlewatt Authors
 // Compute behind a small charger must not eat the morning's charge: work stops as soon as charging
 // with all that the charger gives would only just be done in time.
-#include "policy/ready_time.hpp"
+#include "policy/rules.hpp"
 
 namespace idlewatt::policy {
 
@@ -42,10 +42,9 @@ struct Demand {
     std::optional<base::Duration> spare;
 };
 std::optional<Demand> demand(const Case& c) {
-    const auto ready = next_ready_time(c);
-    if (!ready || c.value(core::SignalId::state_of_charge_percent) >= ready->charge_percent)
+    if (!c.ready || c.value(core::SignalId::state_of_charge_percent) >= c.ready->charge_percent)
         return std::nullopt;
-    return Demand{time_to_spare(c, *ready)};
+    return Demand{time_to_spare(c, *c.ready)};
 }
 
 }  // namespace

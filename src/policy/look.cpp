@@ -23,7 +23,7 @@ std::uint64_t age_ns(base::Instant now, base::Instant received_at) {
 void note_doubt(Situation& situation, core::SignalMask Situation::*kind, core::SignalId id,
                 base::Instant changes_at = base::never) {
     (situation.*kind).add(id);
-    situation.changes_at[static_cast<std::size_t>(id)] = changes_at;
+    situation.first_change = std::min(situation.first_change, changes_at);
 }
 
 void look_at(const core::SignalInfo& signal, const core::SignalReading& reading,
@@ -48,7 +48,8 @@ void look_at(const core::SignalInfo& signal, const core::SignalReading& reading,
         std::min(reading.received_at + fresh_for, situation.now + (fresh_for - source_age));
     if (!reading.value || !core::in_range(signal, *reading.value))
         return note_doubt(situation, &Situation::missing, signal.id, stale_at);
-    situation.know(signal.id, *reading.value, stale_at);
+    situation.know(signal.id, *reading.value);
+    situation.first_change = std::min(situation.first_change, stale_at);
 }
 
 }  // namespace
@@ -59,7 +60,6 @@ Situation look(const Facts& facts) {
     situation.wall_now = facts.wall_now;
     situation.local = facts.local;
     situation.circumstances = facts.circumstances;
-    situation.changes_at.fill(base::never);
     for (const core::SignalInfo& signal : core::signal_table()) {
         const auto& reading = facts.signals.get(signal.id);
         if (reading)

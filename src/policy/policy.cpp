@@ -16,10 +16,6 @@ core::Verdict stop(Reason reason, base::Instant until) {
     return {reason, 0.0, until == base::never ? std::nullopt : std::optional(until)};
 }
 
-base::Instant first_change(const Situation& situation) {
-    return std::ranges::min(situation.changes_at);
-}
-
 // What must stop the car at once.
 Answer recall_objection(const Case& c) {
     return first_objection(c, consent_rule, pause_rule, presence_rule, plug_rule, floor_rule,
@@ -56,7 +52,7 @@ base::Instant drain_ends_at(const core::OwnerSettings& settings, const Memory& m
     return oldest ? std::max(dwelt_at, *oldest + drain_starts_span) : dwelt_at;
 }
 
-void end_drain(base::Instant now, Memory& memory) {
+void note_start(base::Instant now, Memory& memory) {
     memory.drain.reset();
     std::shift_left(memory.starts.begin(), memory.starts.end(), 1);
     memory.starts.back() = now;
@@ -70,7 +66,7 @@ Judgement recalled(const Situation& situation, const Objection& objection, Memor
     if (objection.reason == Reason::no_consent)
         return {stop(objection.reason, base::never), memory};
     const bool known = objection.until != base::never;
-    return {stop(objection.reason, known ? objection.until : first_change(situation)), memory};
+    return {stop(objection.reason, known ? objection.until : situation.first_change), memory};
 }
 
 Judgement drained(const Situation& situation, const core::OwnerSettings& settings,
@@ -79,27 +75,26 @@ Judgement drained(const Situation& situation, const core::OwnerSettings& setting
     const bool dwells = situation.now < dwelt_at;
     if (objection.until != base::never)
         return {stop(objection.reason, std::max(objection.until, dwelt_at)), memory};
-    return {stop(objection.reason, dwells ? dwelt_at : first_change(situation)), memory};
+    return {stop(objection.reason, dwells ? dwelt_at : situation.first_change), memory};
 }
 
 }  // namespace
 
-Judgement decide(const Situation& situation, const core::OwnerSettings& settings,
-                 const Memory& before) {
+Judgement decide(const Situation& situation, const Terms& terms, const Memory& before) {
+    const core::OwnerSettings& settings = terms.settings;
     Memory memory = before;
-    const Case c{situation, settings, memory};
+    Case c(situation, terms, memory);
     const base::Instant now = situation.now;
     note_what_is_known(situation, memory);
     if (const Answer recall = recall_objection(c))
         return recalled(situation, *recall, memory);
 
+    c.ready = next_ready_time(c);
     const Answer drain = drain_objection(c);
     if (drain) {
         if (!memory.drain)
             memory.drained_at = now;
         memory.drain = drain->reason;
-    } else if (memory.drain && now >= drain_ends_at(settings, memory)) {
-        end_drain(now, memory);
     }
     if (memory.recall_stands) {
         memory.recall_stands = false;
@@ -113,9 +108,13 @@ Judgement decide(const Situation& situation, const core::OwnerSettings& settings
     }
     if (drain)
         return drained(situation, settings, *drain, memory);
-    if (memory.drain)
-        return {stop(*memory.drain, drain_ends_at(settings, memory)), memory};
-    const base::Instant until = std::min({first_change(situation), departure_objects_at(c),
+    if (memory.drain) {
+        const base::Instant ends_at = drain_ends_at(settings, memory);
+        if (now < ends_at)
+            return {stop(*memory.drain, ends_at), memory};
+        note_start(now, memory);
+    }
+    const base::Instant until = std::min({situation.first_change, departure_objects_at(c),
                                           charge_time_objects_at(c), schedule_objects_at(c)});
     return {{Reason::ok, settings.power_limit_w,
              until == base::never ? std::nullopt : std::optional(until)},
@@ -123,7 +122,7 @@ Judgement decide(const Situation& situation, const core::OwnerSettings& settings
 }
 
 Judgement judge(const Facts& facts, const Memory& memory) {
-    return decide(look(facts), facts.settings, memory);
+    return decide(look(facts), Terms(facts.settings), memory);
 }
 
 }  // namespace idlewatt::policy

@@ -72,17 +72,26 @@ struct Situation {
     core::SignalMask unsure;   // its clock or ours is wrong
     core::SignalMask missing;  // said to be unknown, or out of range
     core::SignalMask stale;
-    std::array<double, core::signal_count> values{};             // of those that are known
-    std::array<base::Instant, core::signal_count> changes_at{};  // without a new reading; or never
+    std::array<double, core::signal_count> values{};  // of those that are known
+    base::Instant first_change = base::never;         // of any of these, without a new reading
 
     [[nodiscard]] double value(core::SignalId id) const {
         return values[static_cast<std::size_t>(id)];
     }
-    void know(core::SignalId id, double value, base::Instant changes = base::never) {
+    void know(core::SignalId id, double value) {
         known.add(id);
         values[static_cast<std::size_t>(id)] = value;
-        changes_at[static_cast<std::size_t>(id)] = changes;
     }
+};
+
+// An owner's settings, looked at once for as many verdicts as are wanted.
+struct Terms {
+    explicit Terms(const core::OwnerSettings& from);
+
+    core::OwnerSettings settings;
+    bool make_sense = false;
+    bool have_ready_by = false;                        // on any day
+    std::array<double, core::places_max> shrink_at{};  // of a degree east, at each place
 };
 
 // What one judgement hands to the next. A fresh one belongs to a fresh process: readings that have
@@ -109,7 +118,7 @@ struct Judgement {
 // The verdict's `until` is the moment when it may change without anything new: when a reading that
 // counts becomes stale, a window opens or closes, a delay ends, charging would become late. Decide
 // again then and at every new reading, setting or circumstance.
-[[nodiscard]] Judgement decide(const Situation& situation, const core::OwnerSettings& settings,
+[[nodiscard]] Judgement decide(const Situation& situation, const Terms& terms,
                                const Memory& memory);
 
 // Refers to its parts; lives for one call.

@@ -52,12 +52,14 @@ public:
             }
             return false;
         }
-        follow_charge(world);
+        if (known(world, 5) < world.settings.reserve_percent && !below_since_)
+            below_since_ = world.now;
         if (in_recall_ && !free_since_)
             free_since_ = world.now;
         if (in_recall_ && (world.now - *free_since_) < world.settings.reentry_delay)
             return false;
         in_recall_ = false;
+        follow_charge(world);
         return !below_since_;
     }
 
@@ -148,12 +150,7 @@ private:
 
     void follow_charge(const World& w) {
         const double charge = known(w, 5);
-        if (charge < w.settings.reserve_percent) {
-            if (!below_since_)
-                below_since_ = w.now;
-            return;
-        }
-        if (!below_since_)
+        if (charge < w.settings.reserve_percent || !below_since_)
             return;
         const bool high_enough = charge >= 100.0 || charge >= w.settings.reserve_percent + 2.0;
         const bool long_enough = w.now - *below_since_ >= w.settings.drain_dwell;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-#include "policy/ready_time.hpp"
+#include "policy/rules.hpp"
 
 namespace idlewatt::policy {
 
@@ -9,6 +9,8 @@ namespace {
 constexpr int days = 7;
 
 std::optional<ReadyTime> of_the_week(const Case& c) {
+    if (!c.terms.have_ready_by)
+        return std::nullopt;
     const core::WeekTime local = c.situation.local;
     // Today's, unless it is over; else the next day's that has one, up to this day of next week.
     for (int ahead = 0; ahead <= days; ++ahead) {

@@ -10,10 +10,21 @@
 
 namespace idlewatt::policy {
 
+// When the car is next to be ready, and with how much charge.
+struct ReadyTime {
+    base::Duration left;  // from now; not negative
+    double charge_percent = 0.0;
+};
+
 struct Case {
+    Case(const Situation& s, const Terms& t, const Memory& m)
+        : situation(s), terms(t), settings(t.settings), memory(m) {}
+
     const Situation& situation;
+    const Terms& terms;
     const core::OwnerSettings& settings;
     const Memory& memory;
+    std::optional<ReadyTime> ready;  // once the recalls have been asked
 
     [[nodiscard]] bool knows(core::SignalId id) const { return situation.known.has(id); }
     [[nodiscard]] double value(core::SignalId id) const { return situation.value(id); }
@@ -32,6 +43,10 @@ struct Objection {
     base::Instant until = base::never;  // it cannot end before without anything new
 };
 using Answer = std::optional<Objection>;
+
+// What the owner said for the days of the week, or what the car itself was told, whichever comes
+// first.
+[[nodiscard]] std::optional<ReadyTime> next_ready_time(const Case& c);
 
 // Recalls.
 [[nodiscard]] Answer consent_rule(const Case& c);
