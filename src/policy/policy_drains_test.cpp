@@ -216,6 +216,25 @@ std::optional<std::pair<double, double>> ready(const Evening& e) {
     return best;
 }
 
+std::string departure_forbids(const Evening& e) {
+    const double charge = *e.known(state_of_charge_percent);
+    const auto due = ready(e);
+    if (due && due->first <= 15 * 60)
+        return "departure";
+    // Even when all work stops now, charging would not be done in time.
+    if (due && charge < due->second) {
+        const double power_w = e.known(charger_power_w)   ? *e.known(charger_power_w)
+                               : e.known(charging) == 1.0 ? e.known(battery_power_w).value_or(0.0)
+                                                          : 0.0;
+        const double needed_s = (due->second - charge) / 100.0 *
+                                e.known(battery_capacity_kwh).value_or(1e9) * 3.6e6 /
+                                std::max(power_w, 1e-9);
+        if (*e.known(plugged_in) == 0 || needed_s > due->first)
+            return "not ready in time";
+    }
+    return {};
+}
+
 // What forbids work at this moment; empty: nothing does.
 std::string forbidden(const Evening& e) {
     const core::OwnerSettings& s = e.settings;
@@ -272,21 +291,7 @@ std::string forbidden(const Evening& e) {
         e.circumstances.storage_full || !e.circumstances.worth_it) {
         return "circumstances";
     }
-    const auto due = ready(e);
-    if (due && due->first <= 15 * 60)
-        return "departure";
-    // Even when all work stops now, charging would not be done in time.
-    if (due && charge < due->second) {
-        const double power_w = e.known(charger_power_w)   ? *e.known(charger_power_w)
-                               : e.known(charging) == 1.0 ? e.known(battery_power_w).value_or(0.0)
-                                                          : 0.0;
-        const double needed_s = (due->second - charge) / 100.0 *
-                                e.known(battery_capacity_kwh).value_or(1e9) * 3.6e6 /
-                                std::max(power_w, 1e-9);
-        if (*e.known(plugged_in) == 0 || needed_s > due->first)
-            return "not ready in time";
-    }
-    return {};
+    return departure_forbids(e);
 }
 
 // ── the properties ──────────────────────────────────────────────────────────────────────────────
