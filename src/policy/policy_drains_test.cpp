@@ -296,14 +296,14 @@ std::string forbidden(const Evening& e) {
 
 // ── the properties ──────────────────────────────────────────────────────────────────────────────
 
-struct Count {
+struct EveningCount {
     long verdicts = 0;
     long ok = 0;
     long drains = 0;
     std::vector<long> reasons = std::vector<long>(64);
 };
 
-void check_evening(std::uint64_t seed, Count& count) {
+void check_evening(std::uint64_t seed, EveningCount& count) {
     base::Prng prng(seed);
     Evening evening;
     evening.local_s = static_cast<std::int64_t>(prng.below(core::week_s));
@@ -337,7 +337,7 @@ void check_evening(std::uint64_t seed, Count& count) {
 }
 
 TEST(PolicyDrains, WorkIsNeverWhereTheOwnersWordsForbidIt) {
-    Count count;
+    EveningCount count;
     for (int i = 0; i < evenings; ++i)
         ASSERT_NO_FATAL_FAILURE(check_evening(static_cast<std::uint64_t>(i), count));
     // The evenings come near everything.

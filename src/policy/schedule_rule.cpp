@@ -8,7 +8,7 @@ namespace idlewatt::policy {
 
 namespace {
 
-constexpr std::int32_t days = 7;
+constexpr std::int32_t week_days = 7;
 constexpr std::int32_t minute_s = 60;
 
 std::int32_t length_s(const core::Window& window) {
@@ -25,7 +25,7 @@ std::int32_t left_s(const core::Window& window, core::WeekTime time) {
     const std::int32_t today = core::weekday(time);
     std::int32_t left = 0;
     for (std::int32_t back = 0; back <= 1; ++back) {
-        const std::int32_t day = (today + days - back) % days;
+        const std::int32_t day = (today + week_days - back) % week_days;
         const std::int32_t since =
             time.s - today * core::day_s + back * core::day_s - window.from_minute * minute_s;
         if (begins_on(window, day) && since >= 0 && since < length_s(window))
@@ -44,7 +44,7 @@ std::int32_t left_in_any_s(const core::OwnerSettings& settings, core::WeekTime t
 std::int32_t next_begin_s(const core::OwnerSettings& settings, core::WeekTime time) {
     std::int32_t wait = core::week_s;
     for (std::size_t i = 0; i < settings.window_count; ++i) {
-        for (std::int32_t day = 0; day < days; ++day) {
+        for (std::int32_t day = 0; day < week_days; ++day) {
             const core::WeekTime begin{day * core::day_s +
                                        settings.windows[i].from_minute * minute_s};
             if (begins_on(settings.windows[i], day))
