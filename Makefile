@@ -56,8 +56,8 @@ bench:
 	@cmake --build $(tree) --target benchmarks -j $(jobs)
 	@ls $(tree)/bench/*_bench >/dev/null 2>&1 || { echo 'bench: there is no benchmark yet' >&2; exit 1; }
 	@rm -f $(tree)/bench/figures $(tree)/bench/said
-	@for program in $(tree)/bench/*_bench; do echo "== $$program"; IDLEWATT_FIGURES=$(tree)/bench/figures $$program 2>&1 | \
-		tee -a $(tree)/bench/said; done
+	@for program in $(tree)/bench/*_bench; do echo "== $$program"; IDLEWATT_FIGURES=$(tree)/bench/figures \
+		$$program 2> >(tee -a $(tree)/bench/said >&2) | tee -a $(tree)/bench/said; done
 	@echo; node bench/table.mjs $(tree)/bench/figures | tee $(tree)/bench/table.md
 	@if grep -F 'ERROR OCCURRED' $(tree)/bench/said; then echo 'bench: the table lacks the figures of these' >&2; exit 1; fi
 

@@ -3,6 +3,7 @@
 // The agent's mind without a body: events in, effects out.
 #include "agent/agent_core.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -87,6 +88,10 @@ protected:
             WorkDecoded{core::AttemptId(id), core::Work{core::WorkId("w-" + id), "m", "{}", {}}});
         ASSERT_EQ(all<Generate>(effects).size(), 1u);
         ASSERT_EQ(all<KeepDraft>(effects).size(), 1u);
+        // The engine is asked before anything that can wait.
+        const auto is_asked = [](const Effect& e) { return std::holds_alternative<Generate>(e); };
+        const auto is_kept = [](const Effect& e) { return std::holds_alternative<KeepDraft>(e); };
+        EXPECT_LT(std::ranges::find_if(effects, is_asked), std::ranges::find_if(effects, is_kept));
     }
 
     Effects piece(const std::string& id) {

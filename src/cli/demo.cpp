@@ -180,10 +180,13 @@ base::Result<void> Demo::start_fleet() {
         fleet_ = std::make_unique<Fleet>(loop_, fleet_options_);
         auto started = fleet_->start();
         const bool own_choice = !options_.port_given && fleet_options_.port != 0;
-        if (started || stop_asked_ || !own_choice || port_is_free(fleet_options_.port))
+        if (started || stop_asked_ || !own_choice)
+            return started;
+        // Its own gateway must not be taken for another program.
+        fleet_.reset();
+        if (port_is_free(fleet_options_.port))
             return started;
         // Free when it was chosen, and taken meanwhile: by another demo, say.
-        fleet_.reset();
         fleet_options_.port = 0;
     }
 }

@@ -128,6 +128,7 @@ base::Result<void> Up::start_coordinator() {
                            keys_->account_seed_file(), "--public-url", coordinator_at_.url});
         return spawn;
     });
+    forget_pid("coordinator");
     auto started = coordinator_->start();
     if (!started)
         return started;
@@ -144,10 +145,17 @@ base::Result<void> Up::start_gateway() {
              "--coordinator", coordinator_at_.url});
         return spawn;
     });
+    forget_pid("gateway");
     auto started = gateway_->start();
     if (!started)
         return started;
     return wait_for(*gateway_, "gateway", gateway_at_.url);
+}
+
+// A file of an earlier run may name the number that the new process has by chance.
+void Up::forget_pid(const std::string& role) const {
+    std::error_code none;
+    fs::remove(options_.state_dir + "/" + role + ".pid", none);
 }
 
 base::Result<void> Up::wait_for(const Supervisor& process, const std::string& role,

@@ -86,6 +86,7 @@ private:
     [[nodiscard]] base::Result<void> start_nats();
     [[nodiscard]] base::Result<void> start_coordinator();
     [[nodiscard]] base::Result<void> start_gateway();
+    void forget_pid(const std::string& role) const;
     [[nodiscard]] base::Result<void> wait_for(const Supervisor& process, const std::string& role,
                                               const std::string& url);
     [[nodiscard]] base::Result<void> provide_model();

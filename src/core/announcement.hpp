@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// What a car tells every gateway about once a second and at each change. Soft state: a gateway
-// that has heard nothing for announcement_lifetime forgets the car.
+// What a car tells every gateway about once a second and at each change that lasts. Soft state: a
+// gateway that has heard nothing for announcement_lifetime forgets the car.
 #pragma once
 
 #include <cstdint>

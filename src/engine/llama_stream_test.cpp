@@ -401,5 +401,28 @@ TEST(LlamaStream, AGuessedPromptIsAskedAtOnceAndChecked) {
     }
 }
 
+// The server has one answer only: whoever asked for a rendering as well would get none.
+TEST(LlamaStream, APromptThatIsSureIsNotChecked) {
+    const auto templates = std::make_shared<TemplateGuesses>(
+        "{% for message in messages %}<{{ message.role }}>{{ message.content }}"
+        "</{{ message.role }}>{% endfor %}",
+        TemplateGuesses::Ends{});
+    templates->learn(chat_request, "<user>Qx0xQ</user>");
+    const ScriptedServer server(
+        {plain_tokens(20) + event({{"stop", true}, {"tokens_predicted", 20}})});
+    base::AsioLoop loop;
+    Answer answer;
+    const auto stream = make_llama_stream(
+        {loop, server.path(), nullptr, {}, false, false, templates},
+        {chat_request, {}, "scripted", core::Task::chat}, answer.handler(), [] {});
+    stream->begin();
+    const base::Instant limit = loop.now() + base::seconds(30);
+    while (!answer.end && loop.now() < limit)
+        loop.run_for(base::milliseconds(5));
+    ASSERT_TRUE(answer.end);
+    ASSERT_EQ(answer.end->kind, StreamEnd::Kind::finished) << answer.end->failure;
+    EXPECT_EQ(answer.resume.tokens, 20U);
+}
+
 }  // namespace
 }  // namespace idlewatt::engine

@@ -95,10 +95,8 @@ public:
         begin(tokens);
         const bool loops = take("for");
         const bool loop_ends = !loops && take("endfor");
-        if (dead_loops_ > 0) {
-            dead_loops_ += (loops ? 1U : 0U) - (loop_ends ? 1U : 0U);
-            return true;
-        }
+        if (dead_loops_ > 0)
+            return dead_statement(loops, loop_ends);
         if (loops)
             return loop();
         if (loop_ends) {
@@ -112,7 +110,23 @@ public:
         return (take("else") || take("endif")) && at_end();
     }
 
+    [[nodiscard]] bool whole() const { return dead_loops_ == 0 && message_.empty(); }
+
 private:
+    // Runs for nobody; but a loop's else would, where there is nothing to loop over, and what is
+    // raw is no code.
+    bool dead_statement(bool loops, bool loop_ends) {
+        if (loops)
+            ++dead_loops_;
+        if (loop_ends)
+            --dead_loops_;
+        if (take("if"))
+            ++dead_ifs_;
+        if (take("endif"))
+            --dead_ifs_;
+        return dead_ifs_ >= 0 && !take("raw") && (dead_ifs_ > 0 || !take("else"));
+    }
+
     void begin(const Tokens& tokens) {
         tokens_ = &tokens;
         at_ = 0;
@@ -228,8 +242,13 @@ private:
     bool condition() {
         compared_ = false;
         while (!at_end()) {
-            if (take("(") || take(")"))
+            if (!compared_ && take("("))
                 continue;
+            if (take(")")) {
+                if (compares())
+                    return false;
+                continue;
+            }
             const Token& token = *next();
             if (token.kind == Token::Kind::sign && is_one_of(compared_by, token.word)) {
                 compared_ = true;
@@ -249,6 +268,7 @@ private:
     std::string_view message_;
     bool compared_ = false;
     std::size_t dead_loops_ = 0;
+    int dead_ifs_ = 0;
 };
 
 }  // namespace
@@ -283,7 +303,7 @@ bool is_plain_template(std::string_view chat_template) {
         if (!tokens || !(kind == '{' ? reading.output(*tokens) : reading.statement(*tokens)))
             return false;
     }
-    return true;
+    return reading.whole();
 }
 
 }  // namespace idlewatt::engine

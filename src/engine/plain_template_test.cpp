@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/random_vocabulary.hpp"
+
 namespace idlewatt::engine {
 namespace {
 
@@ -77,9 +79,28 @@ TEST(PlainTemplate, LookingIntoTheWordsIsNot) {
              "{% for other in messages %}{{ other.content }}{% endfor %}",
              "{% for tool in tools[1:] %}{% endfor %}",
              "{% if unknown %}{% endif %}",
+             "{% if (message.content) == 'a' %}{% endif %}",
+             "{% if (message.content or 'x') == 'a' %}{% endif %}",
+             "{% if 'a' == (true and message.content) %}{% endif %}",
+             "{% if message.role == ('a' and message.content) %}{% endif %}",
          }) {
         EXPECT_FALSE(is_plain_template(in_loop(looks))) << looks;
+        // Nor behind what runs for nobody here.
+        for (const std::string dead :
+             {"{% for tool in tools %}{% endfor %}",
+              "{% for call in message.tool_calls %}{% for a in call %}{% endfor %}{% endfor %}"}) {
+            EXPECT_FALSE(is_plain_template(in_loop(dead + looks))) << dead << looks;
+        }
     }
+    EXPECT_FALSE(
+        is_plain_template("{% for t in tools %}{% else %}{{ messages[0].content | upper }}"
+                          "{% endfor %}"));
+    EXPECT_FALSE(
+        is_plain_template("{% for t in tools %}{% raw %}{% for x in y %}{% endraw %}"
+                          "{% endfor %}{{ messages[0].content | upper }}"));
+    EXPECT_FALSE(is_plain_template("{% for t in tools %}"));
+    EXPECT_TRUE(is_plain_template(random_model_chat_template()));
+    EXPECT_FALSE(is_plain_template(random_model_chat_template(RandomSyntax::thinking)));
     EXPECT_FALSE(is_plain_template(""));
     EXPECT_FALSE(is_plain_template("{% for message in messages if message.content %}{% endfor %}"));
     EXPECT_FALSE(is_plain_template("{% for message in messages | reverse %}{% endfor %}"));

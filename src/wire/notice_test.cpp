@@ -32,7 +32,9 @@ TEST(Notice, IsBoundedAndOneLine) {
     EXPECT_NE(refusal_of_notice(notice_order_body({longest + 'x'})).find("401"), std::string::npos);
     EXPECT_NE(refusal_of_notice(notice_order_body({std::string(5000, 'x')})).find("4096"),
               std::string::npos);
-    for (const char* body : {R"({"text":"a\nb"})", R"({"text":"\u001b[2J"})"})
+    for (const char* body :
+         {R"({"text":"a\nb"})", R"({"text":"\u001b[2J"})", R"({"text":"a\u2028b"})",
+          R"({"text":"a\u202eb"})", R"({"text":"a\u0085b"})"})
         EXPECT_NE(refusal_of_notice(body).find("one line"), std::string::npos);
     for (const char* body : {R"({"text":"a","seconds":0})", R"({"text":"a","seconds":3601})",
                              R"({"text":"a","seconds":-1})", R"({"text":"a","seconds":"5"})",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Idlewatt Authors
-// Requests from strangers. The bytes are scanned for size and depth before a tree is built, so that
-// the tree is never much larger than the body.
+// Requests from strangers. What is built of the bytes is bounded by size and depth, so that it is
+// never much larger than the body.
 #include <array>
 #include <set>
 

@@ -272,7 +272,7 @@ export class Live {
         }
     }
 
-    // The same one again, of a new snapshot, is not read aloud twice.
+    // The same one again, of a new snapshot, is no news.
     #takeNotice(said: NoticeRow | null) {
         if (said?.text !== this.notice?.text || said?.at !== this.notice?.at) this.notice = said;
     }
