@@ -6,10 +6,18 @@
 
 namespace idlewatt::agent {
 
+namespace {
+
+constexpr std::int32_t utc_offset_s = 0;  // no story names a time zone yet
+
+}  // namespace
+
 void AgentCore::judge(Now now, Effects& effects) {
     const core::Verdict before = verdict_;
     const policy::Judgement judgement =
-        policy::judge({config_.settings, signals_, now.instant, now.wall}, policy_memory_);
+        policy::judge({config_.settings, signals_, now.instant, now.wall,
+                       core::week_time(now.wall, utc_offset_s)},
+                      policy_memory_);
     verdict_ = judgement.verdict;
     policy_memory_ = judgement.memory;
     const core::ReasonKind kind = core::info(verdict_.reason).kind;

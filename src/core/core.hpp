@@ -8,6 +8,7 @@
 #include "core/api_key.hpp"
 #include "core/delivery.hpp"
 #include "core/id.hpp"
+#include "core/local_time.hpp"
 #include "core/model.hpp"
 #include "core/owner_settings.hpp"
 #include "core/reason.hpp"

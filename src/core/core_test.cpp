@@ -60,6 +60,21 @@ TEST(Verdict, IsANoUntilSomebodySaysOtherwise) {
     EXPECT_FALSE(OwnerSettings{}.consent);
 }
 
+TEST(WeekTime, CountsFromMonday) {
+    // 2026-11-23 was a Monday; half past four in UTC, half past five where an owner lives.
+    const base::WallTime monday{1'795'408'200'000'000};
+    EXPECT_EQ(week_time(monday, 0), WeekTime{4 * 3600 + 30 * 60});
+    EXPECT_EQ(week_time(monday, 3600), WeekTime{5 * 3600 + 30 * 60});
+    EXPECT_EQ(weekday(week_time(monday, -5 * 3600)), 6);
+    EXPECT_EQ(week_time({0}, 0), WeekTime{3 * day_s});
+    for (const std::int64_t us : {INT64_MIN, std::int64_t{-1}, INT64_MAX}) {
+        EXPECT_GE(week_time({us}, -day_s).s, 0);
+        EXPECT_LT(week_time({us}, day_s).s, week_s);
+    }
+    EXPECT_EQ(seconds_until({week_s - 1}, {1}), 2);
+    EXPECT_EQ(seconds_until({5}, {5}), 0);
+}
+
 TEST(Receipt, EveryEndHasAName) {
     std::set<std::string_view> names;
     for (int i = 0; i <= static_cast<int>(AttemptEnd::interrupted); ++i) {

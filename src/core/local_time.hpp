@@ -7,6 +7,8 @@
 #include <compare>
 #include <cstdint>
 
+#include "base/time.hpp"
+
 namespace idlewatt::core {
 
 inline constexpr std::int32_t day_s = 24 * 3600;
@@ -17,6 +19,13 @@ struct WeekTime {
 
     friend constexpr auto operator<=>(WeekTime, WeekTime) = default;
 };
+
+// offset_s: how far the clock on the wall is ahead of UTC at that moment.
+[[nodiscard]] constexpr WeekTime week_time(base::WallTime time, std::int32_t offset_s) {
+    constexpr std::int64_t first_day = 3;  // 1970-01-01 was a Thursday
+    const std::int64_t s = (time.us / 1'000'000 + offset_s + first_day * day_s) % week_s;
+    return {static_cast<std::int32_t>(s < 0 ? s + week_s : s)};
+}
 
 // Monday is 0.
 [[nodiscard]] constexpr int weekday(WeekTime time) {
