@@ -90,8 +90,10 @@ protected:
             agent = std::make_unique<Agent>(
                 AgentParts{test.loop, *bus, engine, signals, test.meter, *spool, test.key, cell},
                 options);
-            for (const core::SignalInfo& signal : core::signal_table())
-                signals.set(signal.id, 0.0);
+            for (const core::SignalInfo& signal : core::signal_table()) {
+                if (signal.need == core::SignalNeed::always)
+                    signals.set(signal.id, 0.0);
+            }
             signals.set(core::SignalId::parked, 1.0);
             signals.set(core::SignalId::plugged_in, 1.0);
             signals.set(core::SignalId::state_of_charge_percent, 80.0);

@@ -8,7 +8,8 @@ namespace {
 
 // Longer than a question may wait (30 s), a migration (20 s) and the slowest repetition of
 // receipts (30 s) together.
-constexpr base::Duration quiet_time_max = base::seconds(100);
+// Longer than a car may be held back after drains (policy::drain_starts_span).
+constexpr base::Duration quiet_time_max = base::minutes(12);
 constexpr base::Duration quiet_look_period = base::milliseconds(500);
 
 }  // namespace

@@ -136,10 +136,14 @@ TEST(NatsHostile, renewals_that_overtake_each_other_leave_one_connection) {
     car.on_state([&](bool up) { states.push_back(up); });
     for (int i = 0; i < 3; ++i)
         car.reauthenticate();
-    ASSERT_TRUE(world.run_until([&] { return states.size() >= 4; }));
+    ASSERT_TRUE(world.run_until([&] { return !states.empty() && car.connected(); }));
+    world.linger(seconds(1));
     world.settle(car);
-    // The second of the three reads the file for the third as well.
-    EXPECT_EQ(states, (std::vector<bool>{false, true, false, true}));
+    // The second renewal reads the file for the third as well, and may come before the first has
+    // settled.
+    ASSERT_TRUE(states.size() == 2 || states.size() == 4) << states.size();
+    for (std::size_t i = 0; i < states.size(); ++i)
+        EXPECT_EQ(states[i], i % 2 == 1);
 }
 
 TEST(NatsHostile, one_bad_address_among_good_ones_is_always_told_and_never_with_its_password) {

@@ -36,11 +36,11 @@ mkdir "$work/build"
 ln -s "$build_dir" "$work/build/release"
 cd "$work"
 
+demo_vehicles=6
+# One that has not announced itself yet is in no list.
 wait_until_all_work() {
     for ((i = 0; i < 600; i++)); do
-        if build/release/bin/idlewatt vehicle ls --json 2>/dev/null | grep -q '"reason":"ok"' &&
-            ! build/release/bin/idlewatt vehicle ls --json 2>/dev/null |
-                grep -Eq '"reason":"(starting|unreachable|no_model)"'; then
+        if (($(build/release/bin/idlewatt vehicle ls --json 2>/dev/null | grep -o '"reason":"ok"' | wc -l) == demo_vehicles)); then
             return 0
         fi
         sleep 0.1
