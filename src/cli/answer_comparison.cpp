@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "cli/answer_alignment.hpp"
@@ -13,15 +14,23 @@ namespace idlewatt::cli {
 
 namespace {
 
-// What the attempts add up to.
+// What the attempts may add up to.
 struct Reference {
     std::vector<EngineChunk> answer;
-    std::vector<EngineChunk> said;  // all of it, also what was given up
-    std::uint64_t passed_over = 0;  // tokens missing in prompts that went on behind them
-    std::uint64_t surplus = 0;      // parts of prompts that nobody had said
-    std::uint64_t resumed = 0;
+    std::uint64_t passed_over = 0;            // tokens missing in prompts that went on behind them
+    std::uint64_t surplus = 0;                // parts of prompts that nobody had said
     std::optional<std::uint32_t> tokens_max;  // of the whole answer
     bool ended = false;
+
+    [[nodiscard]] std::uint64_t wrong() const { return passed_over + surplus; }
+};
+
+// Two engines that are told to go on from the same place are rivals: the second was asked because
+// the first was late, or because nothing of it had arrived. The client has the words of one.
+struct Readings {
+    std::vector<Reference> all{Reference{}};
+    std::vector<EngineChunk> said;  // all of it, also what was given up
+    std::uint64_t resumed = 0;
     std::string unreadable;
 };
 
@@ -32,25 +41,56 @@ std::uint64_t tokens_in(const std::vector<EngineChunk>& chunks) {
     return tokens;
 }
 
-Reference reference_of(const TappedWork& work) {
-    Reference reference;
+// One that an engine ended, or that is as long as it was asked to be.
+bool is_whole(const Reference& reference) {
+    return reference.ended ||
+           (reference.tokens_max && tokens_in(reference.answer) >= *reference.tokens_max);
+}
+
+Reference extended(const Reference& from, const EngineAttempt& attempt) {
+    Reference reference = from;
+    ResumeAlignment resume = align_resume(attempt.resumed, from.answer);
+    reference.passed_over += resume.passed_over;
+    reference.surplus += resume.surplus;
+    reference.answer = std::move(resume.kept);
+    if (attempt.n_predict && attempt.resumed.empty())
+        reference.tokens_max = attempt.n_predict;
+    reference.answer.insert(reference.answer.end(), attempt.said.begin(), attempt.said.end());
+    reference.ended = attempt.ended;
+    return reference;
+}
+
+// With the attempt behind that reading which its prompt fits best.
+Reference best_extended(const std::vector<Reference>& from, const EngineAttempt& attempt) {
+    std::optional<Reference> best;
+    for (const Reference& reference : from) {
+        Reference next = extended(reference, attempt);
+        if (!best || next.wrong() < best->wrong())
+            best = std::move(next);
+    }
+    return *best;
+}
+
+Readings readings_of(const TappedWork& work) {
+    Readings readings;
+    std::vector<Reference> before = readings.all;  // without the last attempt and its rivals
+    const EngineAttempt* last = nullptr;
     for (const auto& [number, attempt] : work) {
         if (!attempt.unreadable.empty()) {
-            reference.unreadable = "attempt " + std::to_string(number) + ": " + attempt.unreadable;
-            return reference;
+            readings.unreadable = "attempt " + std::to_string(number) + ": " + attempt.unreadable;
+            return readings;
         }
-        ResumeAlignment resume = align_resume(attempt.resumed, reference.answer);
-        reference.passed_over += resume.passed_over;
-        reference.surplus += resume.surplus;
-        reference.resumed += attempt.resumed.empty() ? 0 : 1;
-        reference.answer = std::move(resume.kept);
-        if (attempt.n_predict && attempt.resumed.empty())
-            reference.tokens_max = attempt.n_predict;
-        reference.answer.insert(reference.answer.end(), attempt.said.begin(), attempt.said.end());
-        reference.said.insert(reference.said.end(), attempt.said.begin(), attempt.said.end());
-        reference.ended = attempt.ended;
+        if (last != nullptr && last->resumed == attempt.resumed) {
+            readings.all.push_back(best_extended(before, attempt));
+        } else {
+            before = std::exchange(readings.all, {});
+            readings.all.push_back(best_extended(before, attempt));
+        }
+        last = &attempt;
+        readings.resumed += attempt.resumed.empty() ? 0 : 1;
+        readings.said.insert(readings.said.end(), attempt.said.begin(), attempt.said.end());
     }
-    return reference;
+    return readings;
 }
 
 class Judge {
@@ -65,22 +105,41 @@ public:
         result_.answers_finished += finished ? 1 : 0;
         if (!record.protocol_complaint.empty())
             find(record, "a strict client would complain: " + record.protocol_complaint);
-        const Reference reference = work == nullptr ? Reference{} : reference_of(*work);
+        const Readings readings = work == nullptr ? Readings{} : readings_of(*work);
         result_.attempts += work == nullptr ? 0 : work->size();
-        result_.resumed += reference.resumed;
-        if (!reference.unreadable.empty()) {
+        result_.resumed += readings.resumed;
+        if (!readings.unreadable.empty()) {
             ++result_.unreadable;
-            find(record, "cannot be judged: " + reference.unreadable);
+            find(record, "cannot be judged: " + readings.unreadable);
             return;
         }
-        judge_text(record, reference, finished);
-        judge_end(record, reference, finished);
+        judge_best(record, readings, finished);
     }
 
 private:
-    void judge_text(const AnswerRecord& record, const Reference& reference, bool finished) {
-        const TextAlignment text =
-            align_text(record.text, reference.answer, finished, reference.said);
+    // By the reading that explains the client's text with the fewest faults.
+    void judge_best(const AnswerRecord& record, const Readings& readings, bool finished) {
+        const Reference* best = nullptr;
+        TextAlignment best_text;
+        // What was given out as whole is that of an engine that came to its end, if there is one.
+        const auto faults = [finished](const Reference& reference, const TextAlignment& text) {
+            return std::tuple(finished && !is_whole(reference), !text.judged,
+                              text.lost + text.duplicated + text.foreign_bytes + reference.wrong());
+        };
+        for (const Reference& reference : readings.all) {
+            const TextAlignment text =
+                align_text(record.text, reference.answer, finished, readings.said);
+            if (best == nullptr || faults(reference, text) < faults(*best, best_text)) {
+                best = &reference;
+                best_text = text;
+            }
+        }
+        judge_text(record, *best, best_text);
+        judge_end(record, *best, finished);
+    }
+
+    void judge_text(const AnswerRecord& record, const Reference& reference,
+                    const TextAlignment& text) {
         if (!text.judged) {
             ++result_.unreadable;
             find(record, "differs from what the engines said and is too long to say how");
@@ -108,11 +167,9 @@ private:
         }
     }
 
-    // A whole answer is one that an engine ended, or that is as long as it was asked to be.
     void judge_end(const AnswerRecord& record, const Reference& reference, bool finished) {
         const std::uint64_t tokens = tokens_in(reference.answer);
-        const bool full = reference.tokens_max && tokens >= *reference.tokens_max;
-        if (finished && !reference.ended && !full) {
+        if (finished && !is_whole(reference)) {
             ++result_.cut_short;
             find(record, "was ended as whole, but no engine had ended it");
         }

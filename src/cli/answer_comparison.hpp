@@ -8,10 +8,11 @@
 // what the next engine was told to go on from is read from the prompt of its request (templated
 // question, then ids and texts of the answer so far). So the whole answer is: of the first
 // attempt's output the part that the second went on from, of both the part that the third went on
-// from, …, the last attempt's output entire. The client of a finished answer must have exactly
-// these bytes, the client of an unfinished one a beginning of them. Tokens are counted as the
-// engines counted them (tokens_predicted). A tap that ends early (its car was killed) is no fault:
-// what the tap lacks, the client cannot have got from that car.
+// from, …, the last attempt's output entire. Of attempts that were told to go on from the same
+// place (a second car is asked when the first is late) the client has the words of one. The client
+// of a finished answer must have exactly these bytes, the client of an unfinished one a beginning
+// of them. Tokens are counted as the engines counted them (tokens_predicted). A tap that ends early
+// (its car was killed) is no fault: what the tap lacks, the client cannot have got from that car.
 //
 // Pure; any thread.
 #pragma once

@@ -238,6 +238,33 @@ TEST(AnswerComparison, FindsAnAnswerThatWasCutSilently) {
     EXPECT_FALSE(result.clean());
 }
 
+// A second car was asked because the first was late; the client has the words of one of them.
+TEST(AnswerComparison, TakesTheAnswerOfEitherOfTwoRivals) {
+    const auto winner = make_answer(20);
+    const auto loser = make_answer(20, 50);
+    for (const std::size_t said_by_loser : {0U, 7U}) {
+        for (const bool first_wins : {true, false}) {
+            FakeTap first;
+            FakeTap second;
+            FakeTap& won = first_wins ? first : second;
+            FakeTap& lost = first_wins ? second : first;
+            won.complete(first_wins ? 1 : 2, prompt_of(winner, 0), winner, 0, 20, true);
+            lost.complete(first_wins ? 2 : 1, prompt_of(loser, 0), loser, 0, said_by_loser, false);
+            const std::string text = text_of(winner, 0, 20);
+            const auto judge = [&](const std::string& of_client) {
+                return compare_answers({first.frames, second.frames}, {finished_record(of_client)});
+            };
+            const auto result = judge(text);
+            EXPECT_TRUE(result.clean()) << findings_of(result);
+            EXPECT_EQ(result.tokens.delivered, 21U);
+            EXPECT_FALSE(judge(text_of(winner, 0, 12)).clean()) << "cut short";
+            EXPECT_FALSE(judge(text + text_of(winner, 5, 20)).clean()) << "said twice";
+            if (said_by_loser > 0)
+                EXPECT_FALSE(judge(text_of(loser, 0, said_by_loser) + text).clean()) << "of both";
+        }
+    }
+}
+
 TEST(AnswerComparison, FindsAWrongCountOfTokens) {
     FakeTap tap;
     const auto answer = make_answer(20);

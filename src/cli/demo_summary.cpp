@@ -163,6 +163,11 @@ void add_wrong_answers(const std::vector<WrongAnswer>& answers, std::string& out
         out += "Not right: " + as_json_text(answer.question) + " was answered " +
                as_json_text(answer.answered) + ", not " + as_json_text(answer.right) + '\n';
     }
+    std::set<std::string_view> all;
+    for (const WrongAnswer& answer : answers)
+        all.insert(answer.question);
+    if (all.size() > shown.size())
+        out += "And " + std::to_string(all.size() - shown.size()) + " other questions.\n";
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ export class Chat {
             .filter((message, i) => !message.error && message.content && !(this.busy && i === this.messages.length - 1))
             .map(({ role, content }) => ({ role, content }));
         if (question) messages.push({ role: 'user', content: question });
+        // What ends with an answer asks nothing.
+        while (messages.at(-1)?.role === 'assistant') messages.pop();
         return { messages, stream: true, stream_options: { include_usage: true } };
     }
 
