@@ -409,6 +409,9 @@ void Demo::report(const DemoResult& result) {
             std::cerr << '\n';
         std::cout << summary_text(result) << std::flush;
     }
+    // Whoever reads that something was wrong wants to see it.
+    if (!result.comparison.clean())
+        own_state_dir_ = false;
     if (!own_state_dir_)
         std::cerr << "state and logs: " << options_.state_dir << '\n';
 }
