@@ -259,8 +259,9 @@ TEST(AnswerComparison, TakesTheAnswerOfEitherOfTwoRivals) {
             EXPECT_EQ(result.tokens.delivered, 21U);
             EXPECT_FALSE(judge(text_of(winner, 0, 12)).clean()) << "cut short";
             EXPECT_FALSE(judge(text + text_of(winner, 5, 20)).clean()) << "said twice";
-            if (said_by_loser > 0)
+            if (said_by_loser > 0) {
                 EXPECT_FALSE(judge(text_of(loser, 0, said_by_loser) + text).clean()) << "of both";
+            }
         }
     }
 }
