@@ -122,7 +122,7 @@ void NatsConnection::handle_input() {
     });
 }
 
-// For now. The answers go out without another turn of the loop.
+// All that has arrived is told; what is to be said because of it goes out in this turn of the loop.
 void NatsConnection::input_ended() {
     session_.socket.holds_input() ? read_soon() : await_input();
     write();
